@@ -1,0 +1,41 @@
+const swc = ['@swc/jest', { swcrc: true }];
+
+const base = {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': swc },
+  moduleNameMapper: {
+    '^#(contracts|runtime|statistics|embedded|testing)/(.*)\\.js$': '<rootDir>/libs/$1/src/$2.ts',
+    '^#(gateway|registry|metrics|validation|flags|standalone)/(.*)\\.js$': '<rootDir>/apps/$1/src/$2.ts',
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.data/'],
+  testEnvironment: 'node',
+};
+
+/** Unit tests use nothing; service and story tests share one PostgreSQL and one nats-server that global set-up starts. */
+export default {
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  projects: [
+    {
+      ...base,
+      displayName: 'unit',
+      testMatch: ['<rootDir>/{apps,libs,bench,examples}/**/*.spec.ts'],
+      testPathIgnorePatterns: ['\\.handlers\\.spec\\.ts$', '\\.service\\.spec\\.ts$', '/dist/'],
+    },
+    {
+      ...base,
+      displayName: 'service',
+      testMatch: ['<rootDir>/apps/**/*.handlers.spec.ts', '<rootDir>/{apps,libs}/**/*.service.spec.ts'],
+      globalSetup: '<rootDir>/libs/testing/src/servers.ts',
+      globalTeardown: '<rootDir>/libs/testing/src/servers-stop.ts',
+    },
+    {
+      ...base,
+      displayName: 'story',
+      testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      globalSetup: '<rootDir>/libs/testing/src/servers.ts',
+      globalTeardown: '<rootDir>/libs/testing/src/servers-stop.ts',
+    },
+  ],
+};
