@@ -1,0 +1,96 @@
+/** Every error code a client can meet, and the HTTP status it travels under. Codes are stable: a client may branch on them. */
+export const statusOfCode = {
+  INVALID_INPUT: 400,
+  INVALID_JSON: 400,
+  UNSUPPORTED_MEDIA_TYPE: 400,
+  MALFORMED_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  ROLE_TOO_SMALL: 403,
+  ROUTE_NOT_FOUND: 404,
+  MODEL_NOT_FOUND: 404,
+  TEST_CASE_NOT_FOUND: 404,
+  RUN_NOT_FOUND: 404,
+  FLAG_NOT_FOUND: 404,
+  KEY_NOT_FOUND: 404,
+  MODEL_EXISTS: 409,
+  TEST_CASE_EXISTS: 409,
+  FLAG_EXISTS: 409,
+  STATUS_CHANGE_NOT_ALLOWED: 409,
+  STATUS_CHANGE_CONFLICT: 409,
+  MODEL_NOT_SERVED: 409,
+  NO_TEST_CASES: 409,
+  KEY_REVOKED: 409,
+  STALE_REVISION: 412,
+  REQUEST_TOO_LARGE: 413,
+  TOO_MANY_REQUESTS: 429,
+  INTERNAL_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
+} as const;
+
+export type ErrorCode = keyof typeof statusOfCode;
+
+export type ErrorDetails = Record<string, unknown>;
+
+/** What an error looks like on the wire: in the REST envelope and in a NATS reply. */
+export interface ErrorBody {
+  code: ErrorCode;
+  message: string;
+  details: ErrorDetails | null;
+}
+
+/** An expected failure. Anything else that is thrown is a bug and is answered as INTERNAL_ERROR without its text. */
+export class AppError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly details: ErrorDetails | null = null,
+  ) {
+    super(message);
+    this.name = 'AppError';
+  }
+
+  get status(): number {
+    return statusOfCode[this.code];
+  }
+
+  toBody(): ErrorBody {
+    return { code: this.code, message: this.message, details: this.details };
+  }
+}
+
+/** `throw` as an expression: `row ?? raise(modelNotFound(id))`. */
+export function raise(error: Error): never {
+  throw error;
+}
+
+/** The error that a NATS reply or a thrown value carries, or null when it carries none of ours. */
+export function errorFromBody(value: unknown): AppError | null {
+  if (value instanceof AppError) return value;
+  if (typeof value !== 'object' || value === null) return null;
+  const { code, message, details } = value as Partial<ErrorBody>;
+  if (typeof code !== 'string' || !Object.hasOwn(statusOfCode, code) || typeof message !== 'string') return null;
+  return new AppError(code, message, details ?? null);
+}
+
+/** One offending field of an INVALID_INPUT error. `value` is what was sent, shortened; absent when nothing was sent. */
+export interface FieldProblem {
+  field: string;
+  value?: unknown;
+  accepted: string;
+}
+
+export function invalidInput(fields: FieldProblem[]): AppError {
+  const names = [...new Set(fields.map(({ field }) => field))].join(', ');
+  return new AppError('INVALID_INPUT', `Invalid input: ${names}`, { fields });
+}
+
+export const modelNotFound = (model_id: string): AppError => new AppError('MODEL_NOT_FOUND', `Model ${model_id} not found`);
+
+export const serviceUnavailable = (service: string): AppError =>
+  new AppError('SERVICE_UNAVAILABLE', `The ${service} service is not available; try again shortly`, { service });
+
+export const staleRevision = (subject: string, current: number): AppError =>
+  new AppError('STALE_REVISION', `${subject} has changed since the revision in If-Match`, {
+    current_revision: current,
+    accepted: `If-Match: "${current}"`,
+  });

@@ -1,0 +1,277 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform, Type } from 'class-transformer';
+import { registerDecorator, ValidateIf, ValidateNested } from 'class-validator';
+
+/** A class whose instances are plain data, decorated by the fields below. */
+export type DataClass<T extends object = object> = new () => T;
+
+/** Any JSON. Not spelled out to the bottom: TypeORM's types do not end on a recursive type. */
+export type JsonValue = string | number | boolean | null | unknown[] | { [key: string]: unknown };
+
+/** An OpenAPI 3 schema, as far as a field needs one. */
+export type FieldSchema = Record<string, unknown>;
+
+/** How a query string's text becomes the field's type. */
+type FromText = 'text' | 'number' | 'boolean';
+
+export interface Field {
+  name: string;
+  required: boolean;
+  /** A phrase that completes "accepted: …". */
+  accepted: string;
+  schema: FieldSchema;
+  fromText: FromText;
+}
+
+interface FieldOptions {
+  description?: string;
+  example?: unknown;
+  /** May be left out of an input. */
+  optional?: boolean;
+  /** May be null. */
+  nullable?: boolean;
+}
+
+interface FieldRule {
+  accepted: string;
+  schema: FieldSchema;
+  fromText?: FromText;
+  check(value: unknown): boolean;
+}
+
+const fieldsByClass = new WeakMap<object, Map<string, Field>>();
+
+/** Every field of a data class, its parents' first. */
+export function fieldsOf(target: DataClass): Map<string, Field> {
+  const fields = new Map<string, Field>();
+  const chain: object[] = [];
+  for (let type: object | null = target; typeof type === 'function'; type = Object.getPrototypeOf(type) as object | null)
+    chain.unshift(type);
+  for (const type of chain) for (const [name, field] of fieldsByClass.get(type) ?? []) fields.set(name, field);
+  return fields;
+}
+
+function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator[] = []): PropertyDecorator {
+  const { optional = false, nullable = false, description, example } = options;
+  const accepted = nullable ? `${rule.accepted}, or null` : rule.accepted;
+  return (prototype, key) => {
+    const name = String(key);
+    const own = fieldsByClass.get(prototype.constructor) ?? new Map<string, Field>();
+    own.set(name, {
+      name,
+      required: !optional,
+      accepted,
+      schema: { ...rule.schema, ...(nullable && { nullable: true }) },
+      fromText: rule.fromText ?? 'text',
+    });
+    fieldsByClass.set(prototype.constructor, own);
+    registerDecorator({
+      name: 'field',
+      target: prototype.constructor,
+      propertyName: name,
+      validator: { validate: (value: unknown) => (nullable && value === null) || rule.check(value), defaultMessage: () => accepted },
+    });
+    if (optional || nullable) {
+      ValidateIf((_, value) => !((optional && value === undefined) || (nullable && value === null)))(prototype, key);
+    }
+    ApiProperty({ ...rule.schema, required: !optional, nullable: nullable || undefined, description, example } as never)(prototype, key);
+    for (const decorate of nested) decorate(prototype, key);
+  };
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string' && !value.includes('\u0000') && value.isWellFormed();
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+interface TextOptions extends FieldOptions {
+  min?: number;
+  max: number;
+  pattern?: RegExp;
+  /** Says in words what the pattern means. */
+  accepted?: string;
+}
+
+/** A string of min..max characters without NUL. */
+export function Text(options: TextOptions): PropertyDecorator {
+  const { min = 1, max, pattern } = options;
+  return field(textRule(min, max, pattern, options.accepted), options);
+}
+
+function textRule(min: number, max: number, pattern?: RegExp, accepted?: string): FieldRule {
+  return {
+    accepted: accepted ?? `a string of ${min} to ${max} characters without NUL`,
+    schema: { type: 'string', minLength: min, maxLength: max, ...(pattern && { pattern: pattern.source }) },
+    check: (value) => isText(value) && value.length >= min && value.length <= max && (!pattern || pattern.test(value)),
+  };
+}
+
+/** A finite number in min..max. */
+export function Decimal(options: FieldOptions & { min: number; max: number }): PropertyDecorator {
+  const { min, max } = options;
+  return field(
+    {
+      accepted: `a number from ${min} to ${max}`,
+      schema: { type: 'number', minimum: min, maximum: max },
+      fromText: 'number',
+      check: (value) => typeof value === 'number' && value >= min && value <= max,
+    },
+    options,
+  );
+}
+
+/** A whole number in min..max. */
+export function Whole(options: FieldOptions & { min?: number; max?: number } = {}): PropertyDecorator {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = options;
+  return field(
+    {
+      accepted: `a whole number from ${min} to ${max}`,
+      schema: { type: 'integer', minimum: min, maximum: max },
+      fromText: 'number',
+      check: (value) => Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max,
+    },
+    options,
+  );
+}
+
+/** `true` or `false`. */
+export function Bool(options: FieldOptions = {}): PropertyDecorator {
+  return field(
+    { accepted: 'true or false', schema: { type: 'boolean' }, fromText: 'boolean', check: (value) => typeof value === 'boolean' },
+    options,
+  );
+}
+
+/** One of a fixed list of strings. */
+export function OneOf(values: readonly string[], options: FieldOptions = {}): PropertyDecorator {
+  return field(
+    {
+      accepted: `one of ${values.join(', ')}`,
+      schema: { type: 'string', enum: [...values] },
+      check: (value) => typeof value === 'string' && values.includes(value),
+    },
+    options,
+  );
+}
+
+const instantPattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
+/** An RFC 3339 time, which the calendar has. */
+export function isInstant(value: unknown): value is string {
+  if (typeof value !== 'string') return false;
+  const match = instantPattern.exec(value);
+  if (!match || Number.isNaN(Date.parse(value))) return false;
+  const [, year, month, day] = match;
+  return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+}
+
+export function Instant(options: FieldOptions = {}): PropertyDecorator {
+  return field(
+    {
+      accepted: 'an RFC 3339 time such as 2025-01-20T15:30:00Z',
+      schema: { type: 'string', format: 'date-time' },
+      check: isInstant,
+    },
+    options,
+  );
+}
+
+/** A list of strings, min_items..max_items long. */
+export function Texts(
+  options: FieldOptions & { min_items?: number; max_items: number; max: number; pattern?: RegExp; accepted?: string },
+): PropertyDecorator {
+  const { min_items = 0, max_items, max, pattern } = options;
+  const item = textRule(1, max, pattern, options.accepted);
+  return field(
+    {
+      accepted: `a list of ${min_items} to ${max_items} items, each ${item.accepted}`,
+      schema: { type: 'array', items: item.schema, minItems: min_items, maxItems: max_items },
+      check: (value) =>
+        Array.isArray(value) && value.length >= min_items && value.length <= max_items && value.every((entry) => item.check(entry)),
+    },
+    options,
+  );
+}
+
+/** Another data class as a value. */
+export function Part(type: () => DataClass, options: FieldOptions = {}): PropertyDecorator {
+  return field({ accepted: 'an object', schema: { type, nullable: options.nullable }, check: isObject }, options, [
+    ValidateNested(),
+    Type(type),
+  ]);
+}
+
+/** A list of another data class, min_items..max_items long. */
+export function Parts(type: () => DataClass, options: FieldOptions & { min_items?: number; max_items?: number } = {}): PropertyDecorator {
+  const { min_items = 0, max_items = Number.MAX_SAFE_INTEGER } = options;
+  const bounded = max_items < Number.MAX_SAFE_INTEGER;
+  return field(
+    {
+      accepted: bounded ? `a list of ${min_items} to ${max_items} objects` : 'a list of objects',
+      schema: { type, isArray: true, ...(bounded && { minItems: min_items, maxItems: max_items }) },
+      check: (value) => Array.isArray(value) && value.length >= min_items && value.length <= max_items && value.every(isObject),
+    },
+    options,
+    [ValidateNested({ each: true }), Type(type)],
+  );
+}
+
+const maxJsonDepth = 32;
+
+/** Plain JSON that PostgreSQL's jsonb and every JSON parser can hold: no NUL, no lone surrogate, at most 32 levels deep. */
+export function isPlainJson(value: unknown, depth = 0): value is JsonValue {
+  if (depth > maxJsonDepth) return false;
+  if (value === null || typeof value === 'boolean') return true;
+  if (typeof value === 'string') return isText(value);
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (Array.isArray(value)) return value.every((entry) => isPlainJson(entry, depth + 1));
+  return isObject(value) && Object.entries(value).every(([key, entry]) => isText(key) && isPlainJson(entry, depth + 1));
+}
+
+// class-transformer would walk into free JSON and rebuild it; it is passed on untouched instead.
+const untouched: PropertyDecorator = (prototype, key) =>
+  Transform(({ obj }: { obj: Record<string, unknown> }) => obj[String(key)])(prototype, key);
+
+/** Any JSON value whose text is at most max_bytes long. */
+export function Json(options: FieldOptions & { max_bytes: number }): PropertyDecorator {
+  const { max_bytes } = options;
+  return field(
+    {
+      accepted: `any JSON of at most ${max_bytes} bytes and ${maxJsonDepth} levels, without NUL`,
+      schema: {},
+      check: (value) => isPlainJson(value) && Buffer.byteLength(JSON.stringify(value)) <= max_bytes,
+    },
+    options,
+    [untouched],
+  );
+}
+
+/** An object with free keys and JSON values: max_keys at most, its text at most max_bytes long. */
+export function JsonMap(options: FieldOptions & { min_keys?: number; max_keys: number; max_bytes: number }): PropertyDecorator {
+  const { min_keys = 0, max_keys, max_bytes } = options;
+  return field(
+    {
+      accepted: `an object of ${min_keys} to ${max_keys} keys, at most ${max_bytes} bytes of JSON and ${maxJsonDepth} levels, without NUL`,
+      schema: { type: 'object', additionalProperties: true },
+      check: (value) =>
+        isObject(value) &&
+        isPlainJson(value) &&
+        Object.keys(value).length >= min_keys &&
+        Object.keys(value).length <= max_keys &&
+        Buffer.byteLength(JSON.stringify(value)) <= max_bytes,
+    },
+    options,
+    [untouched],
+  );
+}
+
+/** An object from free names to whole numbers, such as error types and how often each came. */
+export function Counts(options: FieldOptions = {}): PropertyDecorator {
+  return field(
+    {
+      accepted: 'an object of counts',
+      schema: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 } },
+      check: (value) => isObject(value) && Object.values(value).every((count) => Number.isSafeInteger(count)),
+    },
+    options,
+    [untouched],
+  );
+}

@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
+import { AppError, errorFromBody, raise, serviceUnavailable } from '#contracts/errors.js';
+import { type RequestContract, serviceOf } from '#contracts/request.js';
+import { callerHeaders, currentCaller } from './caller.js';
+import { Nats } from './nats.js';
+import { Telemetry } from './telemetry.js';
+
+interface Reply<Out> {
+  response?: Out;
+  err?: unknown;
+}
+
+/**
+ * The only way from one service to another. Speaks the wire format of Nest's NATS transport, over the process's one connection and one
+ * reply subscription (Nest's own client subscribes anew for every request).
+ */
+@Injectable()
+export class Bus {
+  private nextId = 0;
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  /**
+   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens or NATS is
+   * away, after `contract.timeout_ms` when the service hangs.
+   */
+  async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
+    const stop = this.telemetry.asked.startTimer({ subject: contract.subject });
+    try {
+      const output = await this.request(contract, input);
+      stop({ code: 'OK' });
+      return output;
+    } catch (error) {
+      stop({ code: error instanceof AppError ? error.code : 'INTERNAL_ERROR' });
+      throw error;
+    }
+  }
+
+  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
+    const { subject, timeout_ms } = contract;
+    const service = serviceOf(contract);
+    if (!this.nats.connected) throw serviceUnavailable(service);
+    const payload = JSON.stringify({ pattern: subject, data: input, id: String(this.nextId++) });
+    const limit = this.nats.connection.info?.max_payload ?? 0;
+    if (limit && Buffer.byteLength(payload) > limit)
+      throw new AppError('REQUEST_TOO_LARGE', 'The request is too large', { limit_bytes: limit });
+
+    const headers = callerHeaders(currentCaller());
+    const message = await this.nats.connection.request(subject, payload, { timeout: timeout_ms, headers }).catch((error: unknown) => {
+      if (isUnavailable(error)) throw serviceUnavailable(service);
+      throw error;
+    });
+    const { response, err } = message.json<Reply<Out>>();
+    if (err !== undefined && err !== null) throw errorFromBody(err) ?? new Error(`${subject} failed: ${JSON.stringify(err)}`);
+    return response ?? raise(new Error(`${subject} answered nothing`));
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof TimeoutError || error instanceof NoRespondersError) return true;
+  if (error instanceof RequestError) return error.cause instanceof NoRespondersError || error.cause instanceof TimeoutError;
+  return error instanceof Error && ['ClosedConnectionError', 'DrainingConnectionError', 'ConnectionError'].includes(error.name);
+}

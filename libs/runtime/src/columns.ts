@@ -1,0 +1,7 @@
+import { type ValueTransformer } from 'typeorm';
+
+/** A timestamptz column as an RFC 3339 string in UTC, the form that times have everywhere else. */
+export const instant: ValueTransformer = {
+  from: (stored: Date | null): string | null => stored?.toISOString() ?? null,
+  to: (value: unknown): unknown => value,
+};

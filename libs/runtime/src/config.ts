@@ -1,0 +1,51 @@
+import { OneOf, Text, Whole } from '#contracts/fields.js';
+import { type DataClass, fieldsOf } from '#contracts/fields.js';
+import { AppError, type FieldProblem } from '#contracts/errors.js';
+import { fromTexts, parse } from '#contracts/parse.js';
+
+export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+
+/** What every process is told by its environment. */
+export class ProcessConfig {
+  @Text({ max: 2000, pattern: /^(nats|tls):\/\/[^\s]+$/, accepted: 'a NATS address such as nats://user:password@127.0.0.1:4222' })
+  NATS_URL!: string;
+
+  @OneOf(logLevels, { optional: true })
+  LOG_LEVEL: (typeof logLevels)[number] = 'info';
+}
+
+export class ServiceConfig extends ProcessConfig {
+  @Text({
+    max: 2000,
+    pattern: /^postgres(ql)?:\/\/[^\s]+$/,
+    accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
+  })
+  DATABASE_URL!: string;
+
+  @Whole({ min: 1, max: 200, optional: true })
+  DATABASE_POOL_SIZE = 10;
+
+  @Text({ max: 100, optional: true })
+  PROBE_HOST = '0.0.0.0';
+
+  @Whole({ max: 65_535, optional: true })
+  PROBE_PORT = 3000;
+}
+
+/** A mistake in the environment: every bad variable with what it accepts. Values are left out, since they may be secrets. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/** Reads a process's configuration from its environment, once, and refuses to go on with a variable that is missing or wrong. */
+export function readConfig<T extends object>(type: DataClass<T>, environment: Record<string, string | undefined>): T {
+  const known = [...fieldsOf(type).keys()].filter((name) => environment[name] !== undefined && environment[name] !== '');
+  const given = Object.fromEntries(known.map((name) => [name, environment[name]]));
+  try {
+    return parse(type, fromTexts(type, given));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const problems = (error.details?.fields as FieldProblem[]).map(({ field, accepted }) => `  ${field}: must be ${accepted}`);
+    throw new ConfigError(`These environment variables are missing or wrong:\n${problems.join('\n')}`);
+  }
+}

@@ -1,0 +1,114 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { DataSource, type DataSourceOptions, type MigrationInterface } from 'typeorm';
+import { type ServiceConfig } from './config.js';
+import { Logger } from './logger.js';
+import { Readiness } from './probes.js';
+
+export interface Schema {
+  /** The PostgreSQL schema, also the name of the service that alone uses it. */
+  name: string;
+  entities: Type[];
+  migrations: (new () => MigrationInterface)[];
+}
+
+// One number for all services: CREATE SCHEMA of two services on one new database would race otherwise.
+const migrationLock = 3_727_144_905;
+
+/** The TypeORM options of a service's schema. `schema` in them makes every entity and the migrations table live there. */
+export function databaseOptions(schema: Schema, config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DataSourceOptions {
+  return {
+    type: 'postgres',
+    url: config.DATABASE_URL,
+    schema: schema.name,
+    entities: schema.entities,
+    migrations: schema.migrations,
+    migrationsTableName: 'migrations',
+    poolSize: config.DATABASE_POOL_SIZE,
+    connectTimeoutMS: 1_500,
+    applicationName: `emr-${schema.name}`,
+    logging: false,
+    extra: {
+      // Both below the time that an asker waits, so that a slow database is answered as an error and not as silence.
+      statement_timeout: 1_800,
+      query_timeout: 1_900,
+      idle_in_transaction_session_timeout: 10_000,
+      keepAlive: true,
+    },
+  };
+}
+
+/** Connects and brings the schema up to date. Replicas that start together take turns; a migration runs once. */
+export async function openDatabase(
+  schema: Schema,
+  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
+): Promise<DataSource> {
+  await migrate(schema, config.DATABASE_URL);
+  return new DataSource(databaseOptions(schema, config)).initialize();
+}
+
+async function migrate(schema: Schema, url: string): Promise<void> {
+  const options = databaseOptions(schema, { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 });
+  // A migration may take long, and waiting for another replica's turn too.
+  const source = await new DataSource({ ...options, extra: {} } as DataSourceOptions).initialize();
+  const lock = source.createQueryRunner();
+  try {
+    await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    const [found] = (await lock.query('SELECT to_regnamespace($1) IS NOT NULL AS present', [schema.name])) as { present: boolean }[];
+    if (!found?.present) await lock.query(`CREATE SCHEMA "${schema.name}"`);
+    await source.runMigrations({ transaction: 'each' });
+  } finally {
+    await lock.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => undefined);
+    await lock.release();
+    await source.destroy();
+  }
+}
+
+/** A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. */
+@Module({})
+export class DatabaseModule {
+  static forSchema(schema: Schema, config: ServiceConfig): DynamicModule {
+    return {
+      module: DatabaseModule,
+      imports: [
+        TypeOrmModule.forRootAsync({
+          inject: [Logger, Readiness],
+          useFactory: (logger: Logger, readiness: Readiness) => {
+            readiness.add('postgres', () => {
+              throw new Error('not connected yet');
+            });
+            return {
+              ...databaseOptions(schema, config),
+              retryAttempts: Number.MAX_SAFE_INTEGER,
+              retryDelay: 1_000,
+              toRetry: (error: Error) => {
+                readiness.add('postgres', () => {
+                  throw new Error(`not connected yet: ${error.message}`);
+                });
+                logger.warn(`PostgreSQL is not there yet: ${error.message}`, 'database');
+                return true;
+              },
+            };
+          },
+          dataSourceFactory: () => openDatabase(schema, config),
+        }),
+        TypeOrmModule.forFeature(schema.entities),
+      ],
+      exports: [TypeOrmModule],
+      providers: [
+        {
+          provide: 'DATABASE_READINESS',
+          inject: [DataSource, Readiness],
+          useFactory: (database: DataSource, readiness: Readiness) => {
+            readiness.add('postgres', async () => {
+              await database.query('SELECT 1');
+            });
+            readiness.add('migrations', async () => {
+              if (await database.showMigrations()) throw new Error('some have not run');
+            });
+          },
+        },
+      ],
+    };
+  }
+}

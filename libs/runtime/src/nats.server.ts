@@ -1,0 +1,80 @@
+import { ServerNats } from '@nestjs/microservices';
+import { type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { callerOf, runAs } from './caller.js';
+import { type Logger } from './logger.js';
+import { type Nats } from './nats.js';
+import { type Telemetry } from './telemetry.js';
+
+const drainDeadlineMs = 10_000;
+
+/**
+ * Nest's NATS transport on the process's shared connection. Every message is handled as its caller; one without a caller does not come from
+ * the suite and is dropped. Closing stops taking messages and waits for those in hand: Nest's own graceful mode sleeps a fixed time instead.
+ */
+export class NatsServer extends ServerNats {
+  private readonly inHand = new Set<Promise<void>>();
+  private readonly taken: { unsubscribe(): void }[] = [];
+
+  constructor(
+    private readonly service: string,
+    private readonly nats: Nats,
+    private readonly telemetry: Telemetry,
+    private readonly log: Logger,
+  ) {
+    super({ queue: service });
+  }
+
+  override async createNatsClient<T = NatsConnection>(): Promise<T> {
+    return this.nats.connection as T;
+  }
+
+  override bindEvents(client: NatsConnection): void {
+    for (const subject of this.messageHandlers.keys()) {
+      const subscription = client.subscribe(subject, {
+        queue: this.service,
+        callback: (error, message) => {
+          if (error) this.log.failure('NATS subscription failed', error, { subject });
+          else this.take(subject, message);
+        },
+      });
+      this.taken.push(subscription);
+    }
+  }
+
+  override async close(): Promise<void> {
+    for (const subscription of this.taken) subscription.unsubscribe();
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, drainDeadlineMs).unref());
+    await Promise.race([Promise.allSettled([...this.inHand]), deadline]);
+    // The connection is closed by who opened it: JetStream consumers of the same process may still have to acknowledge.
+  }
+
+  private take(subject: string, message: Msg): void {
+    const caller = callerOf(message.headers);
+    if (!caller || !message.reply) {
+      this.log.warn(`Dropped a message without a caller or a reply subject on ${subject}`, 'nats');
+      return;
+    }
+    const stop = this.telemetry.answered.startTimer({ subject });
+    const work = runAs(caller, () => this.answer(subject, message))
+      .catch((error: unknown) => this.log.failure('Could not answer', error, { subject }))
+      .finally(() => {
+        stop();
+        this.inHand.delete(work);
+      });
+    this.inHand.add(work);
+  }
+
+  /** Resolves when the answer has been handed to the connection; Nest's own handleMessage resolves earlier. */
+  private async answer(subject: string, message: Msg): Promise<void> {
+    const answered = new Promise<void>((resolve) => {
+      const respond = message.respond.bind(message);
+      message.respond = (...reply) => {
+        const sent = respond(...reply);
+        resolve();
+        return sent;
+      };
+    });
+    await this.handleMessage(subject, message);
+    await answered;
+  }
+}

@@ -1,0 +1,136 @@
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Kvm, type KV } from '@nats-io/kv';
+import { DataSource, type EntityManager } from 'typeorm';
+import { completeMarker, type ViewContract } from '#contracts/view.js';
+import { Logger } from './logger.js';
+import { Nats } from './nats.js';
+import { OutboxEntity } from './outbox.entity.js';
+import { Readiness } from './probes.js';
+
+const batchSize = 200;
+const pollMs = 1_000;
+// Any constant: all replicas of a service share its database, and the schema's name is mixed in.
+const relayLock = 91_423;
+
+interface Publication {
+  view: ViewContract<never>;
+  /** Everything that the view has now, for a bucket that does not exist yet. */
+  all: () => Promise<object[]>;
+}
+
+/**
+ * Publishes committed changes to their view's KV bucket. A row is written in the transaction of the change and removed once NATS has
+ * acknowledged it; only one replica relays at a time, in commit order. A relay that dies in between publishes the same state once more,
+ * which changes nothing. While NATS is away the rows wait.
+ */
+@Injectable()
+export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly publications = new Map<string, Publication>();
+  private readonly buckets = new Map<string, KV>();
+  private wake: () => void = () => undefined;
+  private woken = false;
+  private stopped = false;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly database: DataSource,
+    private readonly nats: Nats,
+    private readonly logger: Logger,
+    readiness: Readiness,
+  ) {
+    readiness.add('views', () => {
+      if (this.buckets.size < this.publications.size) throw new Error('not published yet');
+    });
+  }
+
+  /** `all` fills the bucket when NATS does not have it: on the first start, or after NATS lost its store. */
+  publish<Record extends object>(view: ViewContract<Record>, all: () => Promise<Record[]>): void {
+    this.publications.set(view.bucket, { view: view as ViewContract<never>, all });
+  }
+
+  async put<Record extends object>(manager: EntityManager, view: ViewContract<Record>, record: Record): Promise<void> {
+    await manager.insert(OutboxEntity, { bucket: view.bucket, key: view.keyOf(record), value: record });
+  }
+
+  async remove<Record extends object>(manager: EntityManager, view: ViewContract<Record>, key: string): Promise<void> {
+    await manager.insert(OutboxEntity, { bucket: view.bucket, key, value: null });
+  }
+
+  /** Relays now instead of at the next poll; called after the transaction has been committed. */
+  flush(): void {
+    this.woken = true;
+    this.wake();
+  }
+
+  onApplicationBootstrap(): void {
+    this.running = this.run();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopped = true;
+    this.wake();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      this.woken = false;
+      try {
+        if (this.nats.connected) {
+          await this.openBuckets();
+          while ((await this.relay()) === batchSize);
+        }
+      } catch (error) {
+        // The bucket may be gone with NATS's store: looked for again on the next turn, and filled if it is.
+        this.buckets.clear();
+        this.logger.failure('Could not publish committed changes; trying again', error);
+      }
+      if (!this.woken && !this.stopped) await this.nap();
+    }
+  }
+
+  private nap(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, pollMs);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private async openBuckets(): Promise<void> {
+    for (const [bucket, { view, all }] of this.publications) {
+      if (this.buckets.has(bucket)) continue;
+      const kv = await new Kvm(this.nats.js).create(bucket, { history: 1 });
+      if (!(await kv.get(completeMarker))) {
+        for (const record of await all()) await kv.put(view.keyOf(record as never), JSON.stringify(record));
+        await kv.put(completeMarker, '{}');
+      }
+      this.buckets.set(bucket, kv);
+    }
+  }
+
+  private relay(): Promise<number> {
+    return this.database.transaction(async (manager) => {
+      const [lock] = (await manager.query('SELECT pg_try_advisory_xact_lock($1, hashtext(current_setting($2))) AS taken', [
+        relayLock,
+        'application_name',
+      ])) as { taken: boolean }[];
+      if (!lock?.taken) return 0;
+      const rows = await manager.find(OutboxEntity, { order: { outbox_id: 'ASC' }, take: batchSize });
+      for (const { bucket, key, value } of rows) {
+        const kv = this.buckets.get(bucket);
+        if (!kv) throw new Error(`No publication for ${bucket}`);
+        if (value) await kv.put(key, JSON.stringify(value));
+        else await kv.delete(key);
+      }
+      if (rows.length)
+        await manager.delete(
+          OutboxEntity,
+          rows.map(({ outbox_id }) => outbox_id),
+        );
+      return rows.length;
+    });
+  }
+}

@@ -1,0 +1,128 @@
+import { Kvm, type KvWatchEntry } from '@nats-io/kv';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { completeMarker, type ViewContract } from '#contracts/view.js';
+import { Logger } from './logger.js';
+import { Nats } from './nats.js';
+import { Readiness } from './probes.js';
+
+const retryMs = 250;
+
+/** A view held in memory: complete once `ready`, then kept up to date. While NATS is away it answers with what it last knew. */
+export class Followed<Record extends object> {
+  private readonly records = new Map<string, Record>();
+  ready = false;
+
+  constructor(private readonly contract: ViewContract<Record>) {}
+
+  get(key: string): Record | undefined {
+    return this.records.get(key);
+  }
+
+  values(): IterableIterator<Record> {
+    return this.records.values();
+  }
+
+  /** What the owner just answered, so that whoever made a change sees it before it has come round. */
+  apply(record: Record): void {
+    this.records.set(this.contract.keyOf(record), record);
+  }
+
+  forget(key: string): void {
+    this.records.delete(key);
+  }
+
+  keys(): IterableIterator<string> {
+    return this.records.keys();
+  }
+}
+
+interface Follower<Record> {
+  /** Called for each removal, also for those before this process started. Must be idempotent; retried until it succeeds. */
+  removed?: (key: string) => Promise<void>;
+  changed?: (record: Record) => void;
+}
+
+/** Follows views from their KV buckets: first everything there is, then each change. */
+@Injectable()
+export class Views implements OnModuleDestroy {
+  private stopped = false;
+  private readonly stops: (() => void)[] = [];
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly logger: Logger,
+    private readonly readiness: Readiness,
+  ) {}
+
+  follow<Record extends object>(contract: ViewContract<Record>, follower: Follower<Record> = {}): Followed<Record> {
+    const followed = new Followed(contract);
+    this.readiness.add(contract.bucket, () => {
+      if (!followed.ready) throw new Error('not complete yet');
+    });
+    void this.run(contract, followed, follower);
+    return followed;
+  }
+
+  onModuleDestroy(): void {
+    this.stopped = true;
+    for (const stop of this.stops) stop();
+  }
+
+  private async run<Record extends object>(
+    contract: ViewContract<Record>,
+    followed: Followed<Record>,
+    follower: Follower<Record>,
+  ): Promise<void> {
+    while (!this.stopped) {
+      try {
+        await this.watch(contract, followed, follower);
+      } catch (error) {
+        if (!this.stopped && this.nats.connected) this.logger.debug(`View ${contract.bucket} is not there yet: ${String(error)}`, 'views');
+      }
+      if (!this.stopped) await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+
+  private async watch<Record extends object>(
+    contract: ViewContract<Record>,
+    followed: Followed<Record>,
+    follower: Follower<Record>,
+  ): Promise<void> {
+    const kv = await new Kvm(this.nats.js).open(contract.bucket);
+    const entries = await kv.watch();
+    const stop = (): void => entries.stop();
+    this.stops.push(stop);
+    const unseen = new Set(followed.keys());
+    let filled = false;
+    for await (const entry of entries) {
+      unseen.delete(entry.key);
+      if (entry.key === completeMarker) filled = true;
+      else await this.take(entry, followed, follower);
+      if (!filled || !entry.isUpdate) continue;
+      followed.ready = true;
+      // What was removed leaves no marker when NATS lost its store: whatever the whole snapshot lacks is forgotten.
+      for (const key of unseen) followed.forget(key);
+      unseen.clear();
+    }
+    this.stops.splice(this.stops.indexOf(stop), 1);
+  }
+
+  private async take<Record extends object>(entry: KvWatchEntry, followed: Followed<Record>, follower: Follower<Record>): Promise<void> {
+    if (entry.operation === 'PUT') {
+      const record = entry.json<Record>();
+      followed.apply(record);
+      follower.changed?.(record);
+      return;
+    }
+    followed.forget(entry.key);
+    while (follower.removed && !this.stopped) {
+      try {
+        await follower.removed(entry.key);
+        return;
+      } catch (error) {
+        this.logger.failure(`Could not carry out a removal; trying again`, error, { bucket: entry.bucket, key: entry.key });
+        await new Promise((resolve) => setTimeout(resolve, retryMs * 4));
+      }
+    }
+  }
+}
