@@ -10,7 +10,8 @@ export class AuditEntity implements AuditEntry {
   @PrimaryColumn('uuid')
   audit_id!: string;
 
-  @Column('timestamptz', { transformer: instant })
+  /** The database's clock when the row was written, not when its transaction began. */
+  @Column('timestamptz', { transformer: instant, default: () => 'clock_timestamp()' })
   at!: string;
 
   @Column('text')
@@ -45,7 +46,7 @@ export class AuditEntity implements AuditEntry {
 export const auditTable = (schema: string): string => `
   CREATE TABLE "${schema}".audit (
     audit_id uuid PRIMARY KEY,
-    at timestamptz NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
     key_id text NOT NULL,
     actor text NOT NULL,
     request_id text NOT NULL,

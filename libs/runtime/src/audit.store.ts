@@ -24,9 +24,8 @@ export class AuditStore {
 
   async write(manager: EntityManager, change: Change): Promise<void> {
     const { actor, request_id } = currentCaller();
-    await manager.insert(AuditEntity, {
+    const entry: Omit<AuditEntry, 'at'> = {
       audit_id: uuidv7(),
-      at: new Date().toISOString(),
       key_id: actor.key_id,
       actor: actor.name,
       request_id,
@@ -36,7 +35,8 @@ export class AuditStore {
       reason: change.reason ?? null,
       before: plain(change.before),
       after: plain(change.after),
-    });
+    };
+    await manager.insert(AuditEntity, entry as never);
   }
 
   /** Newest first. */

@@ -4,7 +4,7 @@ import { defaultLimit, type Page, type PageRequest } from '#contracts/page.js';
 /** Where a page ended, as a text that means nothing to a client: the order's columns of its last item. */
 export const cursorText = (parts: string[]): string => Buffer.from(JSON.stringify(parts)).toString('base64url');
 
-const badCursor = (cursor: string): AppError =>
+export const badCursor = (cursor: string): AppError =>
   invalidInput([{ field: 'cursor', value: cursor.slice(0, 100), accepted: '`page.next_cursor` of an earlier answer to the same request' }]);
 
 /** The parts of a cursor that `cursorText` made; INVALID_INPUT for anything else. */

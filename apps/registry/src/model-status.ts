@@ -1,0 +1,18 @@
+import { AppError } from '#contracts/errors.js';
+import { type ModelStatus } from '#contracts/registry.js';
+
+const allowedNext: Record<ModelStatus, readonly ModelStatus[]> = {
+  development: ['canary', 'retired'],
+  canary: ['stable', 'development', 'retired'],
+  stable: ['deprecated', 'canary'],
+  deprecated: ['stable', 'retired'],
+  retired: [],
+};
+
+/** Throws STATUS_CHANGE_NOT_ALLOWED, naming what is allowed, unless a model may go from `from` to `to`. */
+export function assertStatusChange(model_id: string, from: ModelStatus, to: ModelStatus): void {
+  const allowed = allowedNext[from];
+  if (allowed.includes(to)) return;
+  const choice = allowed.length ? `allowed from ${from}: ${allowed.join(', ')}` : `${from} is final`;
+  throw new AppError('STATUS_CHANGE_NOT_ALLOWED', `Model ${model_id} cannot go from ${from} to ${to}; ${choice}`, { from, to, allowed });
+}

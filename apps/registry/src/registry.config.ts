@@ -1,0 +1,12 @@
+import { Text } from '#contracts/fields.js';
+import { ServiceConfig } from '#runtime/config.js';
+
+export class RegistryConfig extends ServiceConfig {
+  /** Mixed into every stored key hash; the same at every gateway. */
+  @Text({ min: 32, max: 200, accepted: 'a secret of at least 32 characters, the same for registry and gateway' })
+  KEY_PEPPER!: string;
+
+  /** The first admin key, made when it is not there yet. */
+  @Text({ min: 32, max: 200, optional: true, accepted: 'a secret of at least 32 characters' })
+  BOOTSTRAP_ADMIN_KEY?: string;
+}

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { Controller, type OnModuleInit } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { roleSuffices } from '#contracts/access.js';
+import { AppError, invalidInput, modelNotFound, raise, staleRevision } from '#contracts/errors.js';
+import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
+import { type Page } from '#contracts/page.js';
+import { NoInput } from '#contracts/request.js';
+import {
+  changeModel,
+  changeStatus,
+  getModel,
+  getTypes,
+  listModels,
+  type Model,
+  type ModelChange,
+  type ModelFilter,
+  modelHistory,
+  type ModelHistoryRequest,
+  type ModelRef,
+  modelStatuses,
+  modelsView,
+  modelTypes,
+  type NewModel,
+  registerModel,
+  type Serving,
+  type StatusChange,
+  type Types,
+} from '#contracts/registry.js';
+import { Answers } from '#runtime/answers.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { currentCaller } from '#runtime/caller.js';
+import { isUniqueViolation } from '#runtime/database-fault.js';
+import { Outbox } from '#runtime/outbox.js';
+import { insertRow } from '#runtime/rows.js';
+import { assertNoNewerPromotion } from './promotion.store.js';
+import { modelIdOf } from './model-id.js';
+import { assertStatusChange } from './model-status.js';
+import { ModelEntity } from './model.entity.js';
+import { ModelsStore } from './models.store.js';
+
+@Controller()
+export class RegistryHandlers implements OnModuleInit {
+  constructor(
+    private readonly database: DataSource,
+    private readonly models: ModelsStore,
+    private readonly audit: AuditStore,
+    private readonly outbox: Outbox,
+  ) {}
+
+  onModuleInit(): void {
+    this.outbox.publish(modelsView, () => this.database.manager.find(ModelEntity));
+  }
+
+  @Answers(listModels)
+  async listModels(filter: ModelFilter): Promise<Page<Model>> {
+    return this.models.list(filter);
+  }
+
+  @Answers(getModel)
+  async getModel({ model_id }: ModelRef): Promise<Model> {
+    return this.models.get(model_id);
+  }
+
+  @Answers(getTypes)
+  async getTypes(_: NoInput): Promise<Types> {
+    return { model_types: [...modelTypes], model_statuses: [...modelStatuses] };
+  }
+
+  @Answers(registerModel)
+  async registerModel(input: NewModel): Promise<Model> {
+    const { actor } = currentCaller();
+    const sport = input.sport ?? null;
+    assertInScope({ sport, name: input.name });
+    if (input.rollout_percentage) assertMayRollOut();
+    const now = new Date().toISOString();
+    const model: ModelEntity = {
+      model_id: modelIdOf(sport, randomBytes(4)),
+      name: input.name,
+      version: input.version,
+      model_type: input.model_type,
+      status: 'development',
+      description: input.description ?? '',
+      sport,
+      created_at: now,
+      updated_at: now,
+      created_by: actor.name,
+      deployment_target: input.deployment_target ?? 'production',
+      feature_flag_id: input.feature_flag_id ?? null,
+      rollout_percentage: input.rollout_percentage ?? 0,
+      retention_days: input.retention_days ?? 90,
+      serving: servingOf(input.serving),
+      retired_at: null,
+      revision: 1,
+    };
+    return this.committed(async (manager) => {
+      await insertRow(manager, ModelEntity, model).catch((error: unknown) => this.explainDuplicate(error, input));
+      await this.audit.write(manager, {
+        action: 'model.registered',
+        subject_type: 'model',
+        subject_id: model.model_id,
+        before: null,
+        after: model,
+      });
+      await this.outbox.put(manager, modelsView, model);
+      return model;
+    });
+  }
+
+  @Answers(changeModel)
+  async changeModel({ model_id, if_match, ...change }: ModelChange): Promise<Model> {
+    return this.committed(async (manager) => {
+      const before = await this.models.lock(manager, model_id);
+      assertRevision(before, if_match);
+      if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) assertMayRollOut();
+      const serving = change.serving === undefined ? before.serving : servingOf(change.serving);
+      return this.save(manager, before, { ...change, serving }, 'model.changed', null);
+    });
+  }
+
+  /** All versions of the name are locked while the rule is checked, so that two promotions cannot both pass. */
+  @Answers(changeStatus)
+  async changeStatus({ model_id, to, reason, if_match }: StatusChange): Promise<Model> {
+    return this.committed(async (manager) => {
+      const { model, versions } = await this.models.lockName(manager, model_id);
+      assertRevision(model, if_match);
+      assertStatusChange(model_id, model.status, to);
+      const replaced = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
+      if (replaced) {
+        await assertNoNewerPromotion(manager, replaced);
+        await this.save(manager, replaced, { status: 'deprecated' }, 'model.status_changed', `replaced by ${model.version}: ${reason}`);
+      }
+      const retired_at = to === 'retired' ? new Date().toISOString() : null;
+      return this.save(manager, model, { status: to, retired_at }, 'model.status_changed', reason);
+    });
+  }
+
+  @Answers(modelHistory)
+  async modelHistory({ model_id, ...page }: ModelHistoryRequest): Promise<Page<AuditEntry>> {
+    const history = await this.audit.list({ ...page, subject_id: model_id });
+    const present = await this.models.get(model_id).catch((error: unknown) => {
+      if (error instanceof AppError) return null;
+      throw error;
+    });
+    // What is left of a removed model is its audit; a narrowed key sees only what is in its scope.
+    const { sports, names } = currentCaller().actor.scope;
+    if (!present && (history.items.length === 0 || sports || names)) throw modelNotFound(model_id);
+    return history;
+  }
+
+  @Answers(listAuditOf('registry'))
+  async listAudit(filter: AuditFilter): Promise<Page<AuditEntry>> {
+    return this.audit.list(filter);
+  }
+
+  private async committed(change: (manager: EntityManager) => Promise<ModelEntity>): Promise<ModelEntity> {
+    const model = await this.database.transaction(change);
+    this.outbox.flush();
+    return model;
+  }
+
+  private async save(
+    manager: EntityManager,
+    before: ModelEntity,
+    change: Partial<ModelEntity>,
+    action: string,
+    reason: string | null,
+  ): Promise<ModelEntity> {
+    const after: ModelEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
+    await manager.save(ModelEntity, after);
+    await this.audit.write(manager, { action, subject_type: 'model', subject_id: before.model_id, reason, before, after });
+    await this.outbox.put(manager, modelsView, after);
+    return after;
+  }
+
+  private async explainDuplicate(error: unknown, { name, version }: NewModel): Promise<never> {
+    if (!isUniqueViolation(error, 'models_name_version')) throw error;
+    const existing = await this.database.manager.findOneBy(ModelEntity, { name, version });
+    throw new AppError('MODEL_EXISTS', `Version ${version} of ${name} is registered already`, {
+      model_id: existing?.model_id ?? null,
+      accepted: 'a (name, version) that is not registered yet',
+    });
+  }
+}
+
+function servingOf(serving: Serving | null | undefined): Serving | null {
+  if (!serving) return null;
+  const { protocol, url, model_name = null, model_version = null, timeout_ms = 5_000 } = serving;
+  return { protocol, url, model_name, model_version, timeout_ms };
+}
+
+function assertRevision(model: ModelEntity, if_match: number | undefined): void {
+  if (if_match !== undefined && if_match !== model.revision) throw staleRevision(`Model ${model.model_id}`, model.revision);
+}
+
+/** A share of traffic is a release decision, even where the rest of the request is an editor's. */
+function assertMayRollOut(): void {
+  const { role } = currentCaller().actor;
+  if (roleSuffices(role, 'releaser')) return;
+  throw new AppError('ROLE_TOO_SMALL', 'Changing rollout_percentage needs the role releaser', { role, needed: 'releaser' });
+}
+
+function assertInScope({ sport, name }: { sport: string | null; name: string }): void {
+  const { sports, names } = currentCaller().actor.scope;
+  if (sports && (sport === null || !sports.includes(sport))) {
+    raise(invalidInput([{ field: 'sport', value: sport, accepted: `one of this key's sports: ${sports.join(', ')}` }]));
+  }
+  if (names && !names.includes(name)) {
+    raise(invalidInput([{ field: 'name', value: name, accepted: `one of this key's names: ${names.join(', ')}` }]));
+  }
+}

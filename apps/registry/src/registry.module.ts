@@ -1,0 +1,39 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AuditEntity } from '#runtime/audit.entity.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { DatabaseModule, type Schema } from '#runtime/database.module.js';
+import { OutboxEntity } from '#runtime/outbox.entity.js';
+import { Outbox } from '#runtime/outbox.js';
+import { type RunningService, startService } from '#runtime/service.js';
+import { KeyEntity } from './key.entity.js';
+import { KeysHandlers } from './keys.handlers.js';
+import { ModelEntity } from './model.entity.js';
+import { ModelsStore } from './models.store.js';
+import { RegistryConfig } from './registry.config.js';
+import { RegistryHandlers } from './registry.handlers.js';
+import { Registry1700000000001 } from './registry.migration.js';
+import { RetentionHandlers } from './retention.handlers.js';
+import { RetentionSchedule } from './retention.schedule.js';
+import { RetentionStore } from './retention.store.js';
+
+export const registrySchema: Schema = {
+  name: 'registry',
+  entities: [ModelEntity, KeyEntity, AuditEntity, OutboxEntity],
+  migrations: [Registry1700000000001],
+};
+
+@Module({})
+export class RegistryModule {
+  static with(config: RegistryConfig): DynamicModule {
+    return {
+      module: RegistryModule,
+      imports: [DatabaseModule.forSchema(registrySchema, config), ScheduleModule.forRoot()],
+      controllers: [RegistryHandlers, KeysHandlers, RetentionHandlers],
+      providers: [{ provide: RegistryConfig, useValue: config }, AuditStore, Outbox, ModelsStore, RetentionStore, RetentionSchedule],
+    };
+  }
+}
+
+export const startRegistry = (config: RegistryConfig): Promise<RunningService> =>
+  startService('registry', RegistryModule.with(config), config);
