@@ -1,4 +1,3 @@
-import { ApiProperty } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { registerDecorator, ValidateIf, ValidateNested } from 'class-validator';
 
@@ -8,7 +7,7 @@ export type DataClass<T extends object = object> = new () => T;
 /** Any JSON. Not spelled out to the bottom: TypeORM's types do not end on a recursive type. */
 export type JsonValue = string | number | boolean | null | unknown[] | { [key: string]: unknown };
 
-/** An OpenAPI 3 schema, as far as a field needs one. */
+/** A JSON Schema (draft 2020-12, the dialect of OpenAPI 3.1), as far as a field needs one. */
 export type FieldSchema = Record<string, unknown>;
 
 /** How a query string's text becomes the field's type. */
@@ -20,6 +19,10 @@ export interface Field {
   /** A phrase that completes "accepted: …". */
   accepted: string;
   schema: FieldSchema;
+  description?: string;
+  /** The data class of a nested field, or of its items where `schema` is an array's. */
+  part?: () => DataClass;
+  nullable: boolean;
   fromText: FromText;
 }
 
@@ -35,6 +38,7 @@ interface FieldOptions {
 interface FieldRule {
   accepted: string;
   schema: FieldSchema;
+  part?: () => DataClass;
   fromText?: FromText;
   check(value: unknown): boolean;
 }
@@ -61,7 +65,10 @@ function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator
       name,
       required: !optional,
       accepted,
-      schema: { ...rule.schema, ...(nullable && { nullable: true }) },
+      schema: { ...rule.schema, ...(description && { description }), ...(example !== undefined && { examples: [example] }) },
+      description,
+      part: rule.part,
+      nullable,
       fromText: rule.fromText ?? 'text',
     });
     fieldsByClass.set(prototype.constructor, own);
@@ -74,7 +81,6 @@ function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator
     if (optional || nullable) {
       ValidateIf((_, value) => !((optional && value === undefined) || (nullable && value === null)))(prototype, key);
     }
-    ApiProperty({ ...rule.schema, required: !optional, nullable: nullable || undefined, description, example } as never)(prototype, key);
     for (const decorate of nested) decorate(prototype, key);
   };
 }
@@ -193,10 +199,7 @@ export function Texts(
 
 /** Another data class as a value. */
 export function Part(type: () => DataClass, options: FieldOptions = {}): PropertyDecorator {
-  return field({ accepted: 'an object', schema: { type, nullable: options.nullable }, check: isObject }, options, [
-    ValidateNested(),
-    Type(type),
-  ]);
+  return field({ accepted: 'an object', schema: {}, part: type, check: isObject }, options, [ValidateNested(), Type(type)]);
 }
 
 /** A list of another data class, min_items..max_items long. */
@@ -206,7 +209,8 @@ export function Parts(type: () => DataClass, options: FieldOptions & { min_items
   return field(
     {
       accepted: bounded ? `a list of ${min_items} to ${max_items} objects` : 'a list of objects',
-      schema: { type, isArray: true, ...(bounded && { minItems: min_items, maxItems: max_items }) },
+      schema: { type: 'array', ...(bounded && { minItems: min_items, maxItems: max_items }) },
+      part: type,
       check: (value) => Array.isArray(value) && value.length >= min_items && value.length <= max_items && value.every(isObject),
     },
     options,

@@ -1,0 +1,27 @@
+import { type INestApplication } from '@nestjs/common';
+import { MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { METHOD_METADATA } from '@nestjs/common/constants.js';
+import { isPublic, servedBy } from './serves.js';
+
+/** Every controller method that is a route, with its class. */
+export function routeHandlers(app: INestApplication): { name: string; handler: object }[] {
+  const scanner = new MetadataScanner();
+  const found: { name: string; handler: object }[] = [];
+  for (const module of app.get(ModulesContainer).values()) {
+    for (const { metatype } of module.controllers.values()) {
+      if (!metatype) continue;
+      const prototype = metatype.prototype as Record<string, object>;
+      for (const method of scanner.getAllMethodNames(prototype)) {
+        const handler = prototype[method];
+        if (handler && Reflect.hasMetadata(METHOD_METADATA, handler)) found.push({ name: `${metatype.name}.${method}`, handler });
+      }
+    }
+  }
+  return found;
+}
+
+/** Refuses to start with a route that declares neither a role nor that it is public. */
+export function assertRolesDeclared(app: INestApplication): void {
+  const silent = routeHandlers(app).filter(({ handler }) => !servedBy(handler) && !isPublic(handler));
+  if (silent.length) throw new Error(`These routes declare no role: ${silent.map(({ name }) => name).join(', ')}. Add @Serves or @Public.`);
+}

@@ -1,0 +1,34 @@
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
+import { type FastifyReply, type FastifyRequest } from 'fastify';
+import { map, type Observable } from 'rxjs';
+import { type Page } from '#contracts/page.js';
+import { itemOf, servedBy } from './serves.js';
+
+/** `{success, data}` around every answer, `page` beside the data of a list, and an ETag for whatever has a revision. */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler<object>): Observable<unknown> {
+    const served = servedBy(context.getHandler());
+    if (!served) return next.handle();
+    const isList = itemOf(served.output) !== null;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    return next.handle().pipe(
+      map((data) => {
+        if (isList) {
+          const { items, next_cursor } = data as Page<object>;
+          return { success: true, data: items, page: { next_cursor } };
+        }
+        if ('revision' in data) {
+          const etag = `"${String(data.revision)}"`;
+          reply.header('etag', etag);
+          if (request.method === 'GET' && request.headers['if-none-match'] === etag) {
+            reply.code(304);
+            return undefined;
+          }
+        }
+        return { success: true, data };
+      }),
+    );
+  }
+}

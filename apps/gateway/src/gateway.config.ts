@@ -1,0 +1,14 @@
+import { Text, Whole } from '#contracts/fields.js';
+import { ProcessConfig } from '#runtime/config.js';
+
+export class GatewayConfig extends ProcessConfig {
+  @Text({ max: 100, optional: true })
+  HOST = '0.0.0.0';
+
+  @Whole({ max: 65_535, optional: true })
+  PORT = 8080;
+
+  /** The same as the registry's. */
+  @Text({ min: 32, max: 200, accepted: 'a secret of at least 32 characters, the same for registry and gateway' })
+  KEY_PEPPER!: string;
+}

@@ -1,0 +1,48 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
+import { AccessController } from './access.controller.js';
+import { CallerInterceptor } from './caller.interceptor.js';
+import { EnvelopeInterceptor } from './envelope.interceptor.js';
+import { FlagsController } from './flags.controller.js';
+import { GatewayConfig } from './gateway.config.js';
+import { HttpErrorFilter } from './http-errors.filter.js';
+import { InferencePublisher } from './inference.publisher.js';
+import { KeyGuard } from './key.guard.js';
+import { KnownModels } from './known-models.store.js';
+import { MetricsController } from './metrics.controller.js';
+import { ModelsController } from './models.controller.js';
+import { prefix } from './prefix.js';
+import { RootController } from './root.controller.js';
+import { ValidationController } from './validation.controller.js';
+
+/** The REST surface under the prefix. */
+@Module({})
+class SurfaceModule {
+  static with(config: GatewayConfig): DynamicModule {
+    return {
+      module: SurfaceModule,
+      controllers: [ModelsController, MetricsController, ValidationController, FlagsController, AccessController],
+      providers: [
+        { provide: GatewayConfig, useValue: config },
+        KeyGuard,
+        { provide: APP_GUARD, useExisting: KeyGuard },
+        { provide: APP_INTERCEPTOR, useClass: CallerInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
+        { provide: APP_FILTER, useClass: HttpErrorFilter },
+        KnownModels,
+        InferencePublisher,
+      ],
+    };
+  }
+}
+
+@Module({})
+export class GatewayModule {
+  static with(config: GatewayConfig): DynamicModule {
+    return {
+      module: GatewayModule,
+      imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
+      controllers: [RootController],
+    };
+  }
+}

@@ -1,0 +1,54 @@
+import { type AddressInfo } from 'node:net';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { SwaggerModule } from '@nestjs/swagger';
+import { Logger } from '#runtime/logger.js';
+import { Readiness } from '#runtime/probes.js';
+import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
+import { Telemetry } from '#runtime/telemetry.js';
+import { assertRolesDeclared } from './declared-routes.js';
+import { type GatewayConfig } from './gateway.config.js';
+import { GatewayModule } from './gateway.module.js';
+import { httpAdapter } from './http.adapter.js';
+import { describeApi } from './openapi.js';
+
+export interface RunningGateway extends Running {
+  port: number;
+  app: NestFastifyApplication;
+}
+
+/** Starts the REST surface. It listens as soon as NATS is there and is ready once it knows all keys and models. */
+export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  const logger = Logger.create('gateway', config.LOG_LEVEL);
+  const telemetry = new Telemetry('gateway');
+  const readiness = new Readiness();
+  const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
+
+  @Module({})
+  class Gateway {
+    static whole(): DynamicModule {
+      return { module: Gateway, imports: [RuntimeModule.of(foundation), GatewayModule.with(config)] };
+    }
+  }
+
+  const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), httpAdapter(logger, telemetry), {
+    logger,
+    abortOnError: false,
+  });
+  assertRolesDeclared(app);
+  SwaggerModule.setup('docs', app, () => describeApi(app), { jsonDocumentUrl: 'openapi.json', yamlDocumentUrl: 'openapi.yaml' });
+  await app.listen(config.PORT, config.HOST);
+  readiness.started();
+  const { port } = app.getHttpServer().address() as AddressInfo;
+  logger.info('ready', { port });
+  return {
+    app,
+    port,
+    async close() {
+      readiness.stopping();
+      await app.close();
+      await foundation.nats.close();
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage } from 'node:http';
+import { type Socket } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppError } from '#contracts/errors.js';
+import { type Logger } from '#runtime/logger.js';
+import { type Telemetry } from '#runtime/telemetry.js';
+import { refusalOf, sendError } from './http-errors.filter.js';
+
+// Below NATS's 1 MB message limit, with room for what is added on the way.
+const bodyLimit = 768 * 1024;
+// Long enough that an absurd id is refused by its field's rule and not by the router.
+const maxParamLength = 16_000;
+const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
+
+const headers = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+/** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
+export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit,
+    routerOptions: { maxParamLength },
+    requestTimeout: 30_000,
+    keepAliveTimeout: 72_000,
+    return503OnClosing: true,
+    forceCloseConnections: 'idle',
+    genReqId: (request: IncomingMessage) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+    },
+    frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
+      sendError(reply, refusalOf(error) ?? new AppError('MALFORMED_REQUEST', 'The request is not well formed'));
+    },
+    clientErrorHandler: refuseRaw,
+  });
+  const fastify = adapter.getInstance();
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headers).header('x-request-id', request.id);
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? '(none)';
+    telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    logger.info('request', {
+      request_id: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      key_id: request.actor?.key_id,
+    });
+    done();
+  });
+  return adapter;
+}
+
+/** Bytes that Node's parser does not take for HTTP, or headers and a path over its 16 KiB: no request object exists yet. */
+function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
+  const refusal = tooLarge
+    ? new AppError('REQUEST_TOO_LARGE', 'The path and headers are too large', { accepted: 'at most 16 KiB together' })
+    : new AppError('MALFORMED_REQUEST', 'This is not well-formed HTTP');
+  const body = JSON.stringify({ success: false, data: null, error: refusal.toBody() });
+  const reason = tooLarge ? 'Payload Too Large' : 'Bad Request';
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,77 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { type FastifyReply, type FastifyRequest } from 'fastify';
+import { type Actor, keyMac, type KeyRecord, keysView, roleSuffices } from '#contracts/access.js';
+import { AppError, serviceUnavailable } from '#contracts/errors.js';
+import { type Followed, Views } from '#runtime/views.js';
+import { GatewayConfig } from './gateway.config.js';
+import { isPublic, servedBy } from './serves.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor?: Actor;
+  }
+}
+
+const maxKeyLength = 200;
+const bearer = /^Bearer +(\S+) *$/i;
+const lookupLength = 16;
+
+/**
+ * Authenticates every request by its API key and holds the key's role against the route's. Keys come from the registry's view, so that a
+ * gateway goes on serving while the registry is down and hears of a revocation within milliseconds.
+ */
+@Injectable()
+export class KeyGuard implements CanActivate {
+  private readonly byLookup = new Map<string, KeyRecord>();
+  private readonly keys: Followed<KeyRecord>;
+
+  constructor(
+    private readonly config: GatewayConfig,
+    views: Views,
+  ) {
+    this.keys = views.follow(keysView, { changed: (record) => this.learn(record) });
+  }
+
+  /** What the registry just answered: the gateway that made or revoked a key knows it at once. */
+  learn(record: KeyRecord): void {
+    this.byLookup.set(record.mac.slice(0, lookupLength), record);
+  }
+
+  /** A key that was just revoked. */
+  forget(key_id: string): void {
+    for (const [lookup, record] of this.byLookup) if (record.key_id === key_id) this.byLookup.delete(lookup);
+  }
+
+  canActivate(context: ExecutionContext): boolean {
+    const handler = context.getHandler();
+    if (isPublic(handler)) return true;
+    const served = servedBy(handler);
+    if (!served) throw new Error(`${context.getClass().name}.${handler.name} declares no role`);
+
+    const http = context.switchToHttp();
+    const actor = this.authenticate(http.getRequest<FastifyRequest>().headers.authorization);
+    if (!actor) {
+      http.getResponse<FastifyReply>().header('www-authenticate', 'Bearer');
+      throw new AppError('UNAUTHENTICATED', 'A valid API key is needed: Authorization: Bearer <your-api-key>');
+    }
+    if (!roleSuffices(actor.role, served.role)) {
+      throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${served.role}`, { role: actor.role, needed: served.role });
+    }
+    http.getRequest<FastifyRequest>().actor = actor;
+    return true;
+  }
+
+  /** Null for whatever is not a live key; why is not told. The map is entered by a keyed hash, which a guesser cannot steer. */
+  private authenticate(authorization: string | undefined): Actor | null {
+    const key = authorization && authorization.length <= maxKeyLength + 20 ? bearer.exec(authorization)?.[1] : undefined;
+    if (!this.keys.ready) throw serviceUnavailable('registry');
+    if (!key || key.length > maxKeyLength) return null;
+    const mac = keyMac(this.config.KEY_PEPPER, key);
+    const record = this.byLookup.get(mac.slice(0, lookupLength));
+    if (!record || !timingSafeEqual(Buffer.from(record.mac), Buffer.from(mac))) return null;
+    if (record.revoked_at || (record.expires_at && Date.parse(record.expires_at) <= Date.now())) return null;
+    const { key_id, name, role, scope } = record;
+    return { key_id, name, role, scope };
+  }
+}

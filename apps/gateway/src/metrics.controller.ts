@@ -1,0 +1,74 @@
+import { Controller, Get, Post } from '@nestjs/common';
+import { InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
+import { getMetrics, getPerformance, type Metrics, ModelHealth } from '#contracts/metrics.js';
+import { getModel, ModelRef } from '#contracts/registry.js';
+import { Bus } from '#runtime/bus.js';
+import { InferencePublisher } from './inference.publisher.js';
+import { KnownModels } from './known-models.store.js';
+import { Input, Serves } from './serves.js';
+
+@Controller()
+export class MetricsController {
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownModels,
+    private readonly inferences: InferencePublisher,
+  ) {}
+
+  @Get('registry/:model_id/metrics')
+  @Serves({
+    ...getMetrics,
+    role: 'viewer',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Get comprehensive performance metrics for a model',
+  })
+  getMetrics(@Input() input: ModelRef): Promise<Metrics> {
+    return this.bus.ask(getMetrics, input);
+  }
+
+  @Get('registry/:model_id/health')
+  @Serves({
+    input: ModelRef,
+    output: ModelHealth,
+    role: 'viewer',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Get comprehensive health status for a model',
+  })
+  async getHealth(@Input() input: ModelRef): Promise<ModelHealth> {
+    const [model, { metrics, health_status, reasons }] = await Promise.all([
+      this.bus.ask(getModel, input),
+      this.bus.ask(getPerformance, input),
+    ]);
+    return {
+      model_id: model.model_id,
+      name: model.name,
+      version: model.version,
+      status: model.status,
+      health_status,
+      total_inferences: metrics.total_inferences,
+      success_rate: metrics.success_rate,
+      average_timing_ms: metrics.average_timing_ms,
+      percentiles: metrics.percentiles,
+      error_types: metrics.error_types,
+      last_updated: metrics.last_updated,
+      reasons,
+    };
+  }
+
+  @Post('registry/:model_id/inference')
+  @Serves({
+    input: InferenceRecord,
+    output: InferenceRecorded,
+    role: 'client',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Record inference timing and success/failure for performance monitoring',
+  })
+  async recordInference(@Input() input: InferenceRecord): Promise<InferenceRecorded> {
+    await this.known.require(input.model_id);
+    await this.inferences.publish(input, new Date().toISOString());
+    return { message: 'Inference recorded successfully' };
+  }
+}

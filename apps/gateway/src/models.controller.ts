@@ -1,0 +1,83 @@
+import { Controller, Get, Patch, Post } from '@nestjs/common';
+import { type AuditEntry } from '#contracts/audit.js';
+import { type Page } from '#contracts/page.js';
+import {
+  changeModel,
+  changeStatus,
+  getModel,
+  getTypes,
+  listModels,
+  type Model,
+  ModelChange,
+  ModelFilter,
+  modelHistory,
+  ModelHistoryRequest,
+  ModelRef,
+  NewModel,
+  registerModel,
+  type RetentionResult,
+  RetentionRequest,
+  runRetention,
+  StatusChange,
+  type Types,
+} from '#contracts/registry.js';
+import { NoInput } from '#contracts/request.js';
+import { Bus } from '#runtime/bus.js';
+import { KnownModels } from './known-models.store.js';
+import { Input, Serves } from './serves.js';
+
+@Controller()
+export class ModelsController {
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownModels,
+  ) {}
+
+  @Get('registry')
+  @Serves({ ...listModels, role: 'viewer', from: 'query', summary: 'List all registered models with optional filtering' })
+  listModels(@Input() input: ModelFilter): Promise<Page<Model>> {
+    return this.bus.ask(listModels, input);
+  }
+
+  @Post('registry')
+  @Serves({ ...registerModel, role: 'editor', from: 'body', summary: 'Register a model version; it starts in `development`' })
+  async registerModel(@Input() input: NewModel): Promise<Model> {
+    return this.known.learn(await this.bus.ask(registerModel, input));
+  }
+
+  @Get('registry/:model_id')
+  @Serves({ ...getModel, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get detailed information about a specific model' })
+  getModel(@Input() input: ModelRef): Promise<Model> {
+    return this.bus.ask(getModel, input);
+  }
+
+  @Patch('registry/:model_id')
+  @Serves({ ...changeModel, role: 'editor', path: ['model_id'], from: 'body', summary: 'Change what may change of a model' })
+  async changeModel(@Input() input: ModelChange): Promise<Model> {
+    return this.known.learn(await this.bus.ask(changeModel, input));
+  }
+
+  @Post('registry/:model_id/status')
+  @Serves({ ...changeStatus, role: 'releaser', path: ['model_id'], from: 'body', summary: 'Move a model to another status' })
+  async changeStatus(@Input() input: StatusChange): Promise<Model> {
+    return this.known.learn(await this.bus.ask(changeStatus, input));
+  }
+
+  @Get('registry/:model_id/history')
+  @Serves({ ...modelHistory, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Every change of a model, newest first' })
+  modelHistory(@Input() input: ModelHistoryRequest): Promise<Page<AuditEntry>> {
+    return this.bus.ask(modelHistory, input);
+  }
+
+  @Get('types')
+  @Serves({ ...getTypes, role: 'viewer', from: 'query', summary: 'Get available model types and statuses' })
+  getTypes(@Input() input: NoInput): Promise<Types> {
+    return this.bus.ask(getTypes, input);
+  }
+
+  @Post('retention')
+  @Serves({ ...runRetention, role: 'admin', from: 'query', summary: 'Remove retired models whose retention is over, or list them' })
+  runRetention(@Input() input: RetentionRequest): Promise<RetentionResult> {
+    return this.bus.ask(runRetention, input);
+  }
+}

@@ -1,0 +1,148 @@
+import 'reflect-metadata';
+import { applyDecorators, createParamDecorator, type ExecutionContext, HttpCode, SetMetadata } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
+import { type FastifyRequest } from 'fastify';
+import { type Role } from '#contracts/access.js';
+import { invalidInput } from '#contracts/errors.js';
+import { type DataClass, fieldsOf } from '#contracts/fields.js';
+import { fromTexts, parse } from '#contracts/parse.js';
+import { componentRef, fieldSchema, objectSchema } from './schema.js';
+
+export interface Served {
+  role: Role;
+  input: DataClass;
+  output: DataClass;
+  /** Path parameters, a part of the input's fields. */
+  path: string[];
+  /** Where the rest of the input comes from. */
+  from: 'query' | 'body';
+}
+
+interface ServesOptions {
+  role: Role;
+  input: DataClass;
+  output: DataClass;
+  summary: string;
+  path?: string[];
+  from: 'query' | 'body';
+}
+
+const servedKey = 'emr:served';
+const publicKey = 'emr:public';
+
+export const servedBy = (handler: object): Served | undefined => Reflect.getMetadata(servedKey, handler) as Served | undefined;
+export const isPublic = (handler: object): boolean => Reflect.getMetadata(publicKey, handler) === true;
+
+/** A route that needs no key: probes and the API's own description. */
+export const Public = (): MethodDecorator => applyDecorators(SetMetadata(publicKey, true), HttpCode(200));
+
+const envelope = (data: object, list: boolean): object => ({
+  type: 'object',
+  required: list ? ['success', 'data', 'page'] : ['success', 'data'],
+  properties: {
+    success: { const: true },
+    data: list ? { type: 'array', items: data } : data,
+    ...(list && { page: { type: 'object', required: ['next_cursor'], properties: { next_cursor: { type: ['string', 'null'] } } } }),
+  },
+});
+
+/** The item class of a page, or null when the output is not a page. */
+export const itemOf = (output: DataClass): DataClass | null => {
+  const fields = fieldsOf(output);
+  return fields.has('next_cursor') ? (fields.get('items')?.part?.() ?? null) : null;
+};
+
+/**
+ * What a route takes, answers and asks of its caller: the one source of authorisation, input checks and the OpenAPI description. A handler
+ * with neither this nor `Public` keeps the gateway from starting.
+ */
+export function Serves({ role, input, output, summary, path = [], from }: ServesOptions): MethodDecorator {
+  const fields = [...fieldsOf(input).values()];
+  const rest = fields.filter(({ name }) => !path.includes(name) && name !== 'if_match');
+  const item = itemOf(output);
+  const responses: MethodDecorator[] = [
+    ApiOkResponse({ description: 'Success', schema: envelope(componentRef(item ?? output), item !== null) as never }),
+    ...[400, 401, 403, 404, 409, 412, 413, 429, 500, 503].map((status) =>
+      ApiResponse({ status, description: descriptions[status], schema: componentRef(ErrorEnvelope) as never }),
+    ),
+  ];
+  return applyDecorators(
+    SetMetadata(servedKey, { role, input, output, path, from } satisfies Served),
+    HttpCode(200),
+    ApiBearerAuth(),
+    ApiOperation({ summary, description: `Role: \`${role}\`.` }),
+    ...path.map((name) => ApiParam({ name, schema: fieldSchema(fields.find((field) => field.name === name)) as never })),
+    ...(from === 'query'
+      ? rest.map((field) => ApiQuery({ name: field.name, required: field.required, schema: fieldSchema(field) as never }))
+      : []),
+    ...(from === 'body' && rest.length
+      ? [ApiBody({ schema: objectSchema(rest) as never, required: rest.some(({ required }) => required) })]
+      : []),
+    ...(fields.some(({ name }) => name === 'if_match')
+      ? [ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that the change is based on.' })]
+      : []),
+    ...responses,
+  );
+}
+
+const descriptions: Record<number, string> = {
+  400: 'Invalid input: each offending field and what is accepted',
+  401: 'No key, or one that is unknown, expired or revoked',
+  403: 'The key’s role is too small',
+  404: 'Not found',
+  409: 'Not possible in the present state',
+  412: 'If-Match names a revision that is not the present one',
+  413: 'Too large',
+  429: 'Too many requests',
+  500: 'A mistake on our side',
+  503: 'A service is not available; Retry-After tells when to try again',
+};
+
+/** Names the envelope of errors in the OpenAPI file; its schema is written out in openapi.ts. */
+export class ErrorEnvelope {}
+
+const revisionPattern = /^(?:W\/)?"(\d{1,15})"$/;
+
+function ifMatch(header: string | undefined): number | undefined {
+  if (header === undefined || header === '*') return undefined;
+  const revision = revisionPattern.exec(header)?.[1];
+  if (revision === undefined)
+    throw invalidInput([{ field: 'If-Match', value: header.slice(0, 100), accepted: 'an ETag of this resource such as "3", or *' }]);
+  return Number(revision);
+}
+
+/** The route's input: path parameters with the query or the body, checked against the class that `Serves` names. */
+export const Input = createParamDecorator((_: unknown, context: ExecutionContext): object => {
+  const served = servedBy(context.getHandler());
+  if (!served) throw new Error('@Input needs @Serves on the same method');
+  return readInput(served, context.switchToHttp().getRequest<FastifyRequest>());
+});
+
+export function readInput({ input, path, from }: Served, request: FastifyRequest): object {
+  const params = request.params as Record<string, string>;
+  const query = request.query as Record<string, unknown>;
+  const rest = from === 'query' ? fromTexts(input, query) : bodyOf(request.body, query);
+  const fixed = Object.keys(rest).filter((name) => path.includes(name) || name === 'if_match');
+  if (fixed.length)
+    throw invalidInput(
+      fixed.map((field) => ({
+        field,
+        value: rest[field],
+        accepted: field === 'if_match' ? 'the If-Match header instead' : 'only in the path',
+      })),
+    );
+  const takesIfMatch = fieldsOf(input).has('if_match');
+  const if_match = takesIfMatch ? ifMatch(request.headers['if-match']) : undefined;
+  return parse(input, { ...rest, ...pick(params, path), ...(if_match !== undefined && { if_match }) });
+}
+
+function bodyOf(body: unknown, query: Record<string, unknown>): Record<string, unknown> {
+  const stray = Object.keys(query);
+  if (stray.length) throw invalidInput(stray.map((field) => ({ field, accepted: 'no query parameters; the input is a JSON body' })));
+  if (body === undefined || body === null) return {};
+  if (typeof body !== 'object' || Array.isArray(body)) throw invalidInput([{ field: '(body)', accepted: 'a JSON object' }]);
+  return body as Record<string, unknown>;
+}
+
+const pick = (from: Record<string, string>, names: string[]): Record<string, string | undefined> =>
+  Object.fromEntries(names.map((name) => [name, from[name]]));

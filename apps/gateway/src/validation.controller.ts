@@ -1,0 +1,135 @@
+import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
+import { serviceUnavailable } from '#contracts/errors.js';
+import { type Page } from '#contracts/page.js';
+import { NoInput, type Removed } from '#contracts/request.js';
+import {
+  awaitNightly,
+  awaitRun,
+  changeTestCase,
+  createTestCase,
+  getHistory,
+  getRegressionReport,
+  getRun,
+  getTestCase,
+  HistoryRequest,
+  listTestCases,
+  NewTestCase,
+  NightlyResult,
+  type RegressionReport,
+  removeTestCase,
+  ReportRequest,
+  type Run,
+  RunRef,
+  RunRequest,
+  RunResult,
+  startNightly,
+  startRun,
+  type TestCase,
+  TestCaseChange,
+  TestCaseFilter,
+  TestCaseRef,
+  type ValidationHistory,
+} from '#contracts/validation.js';
+import { Bus } from '#runtime/bus.js';
+import { Input, Serves } from './serves.js';
+
+const wait_ms = 1_000;
+/** How long a request waits for a run; the run itself goes on, and is found under its run_id. */
+const deadlineMs = 120_000;
+
+@Controller('validation')
+export class ValidationController {
+  constructor(private readonly bus: Bus) {}
+
+  /** Asks again and again instead of once for long, so that a service that dies in between is noticed at once. */
+  @Post('run')
+  @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
+  async run(@Input() input: RunRequest): Promise<RunResult> {
+    const deadline = Date.now() + deadlineMs;
+    let run = await this.bus.ask(startRun, input);
+    while (run.status === 'running') {
+      if (Date.now() > deadline) throw serviceUnavailable('validation');
+      run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
+    }
+    const { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity } = run;
+    return { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity };
+  }
+
+  @Post('nightly')
+  @Serves({
+    input: NoInput,
+    output: NightlyResult,
+    role: 'editor',
+    from: 'body',
+    summary: 'Trigger nightly validation for all active models',
+  })
+  async nightly(@Input() input: NoInput): Promise<NightlyResult> {
+    const deadline = Date.now() + deadlineMs;
+    let state = await this.bus.ask(startNightly, input);
+    while (!state.completed) {
+      if (Date.now() > deadline) throw serviceUnavailable('validation');
+      state = await this.bus.ask(awaitNightly, { nightly_id: state.nightly_id, wait_ms });
+    }
+    return state.result;
+  }
+
+  @Get('history/:model_id')
+  @Serves({ ...getHistory, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get validation history for a model' })
+  getHistory(@Input() input: HistoryRequest): Promise<ValidationHistory> {
+    return this.bus.ask(getHistory, input);
+  }
+
+  @Get('regression-report/:model_id')
+  @Serves({
+    ...getRegressionReport,
+    role: 'viewer',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Get regression analysis report for a model',
+  })
+  getRegressionReport(@Input() input: ReportRequest): Promise<RegressionReport> {
+    return this.bus.ask(getRegressionReport, input);
+  }
+
+  @Get('runs/:run_id')
+  @Serves({ ...getRun, role: 'viewer', path: ['run_id'], from: 'query', summary: 'One run with the outcome of every case' })
+  getRun(@Input() input: RunRef): Promise<Run> {
+    return this.bus.ask(getRun, input);
+  }
+
+  @Get('cases')
+  @Serves({ ...listTestCases, role: 'viewer', from: 'query', summary: 'List test cases' })
+  listTestCases(@Input() input: TestCaseFilter): Promise<Page<TestCase>> {
+    return this.bus.ask(listTestCases, input);
+  }
+
+  @Post('cases')
+  @Serves({ ...createTestCase, role: 'editor', from: 'body', summary: 'Add a test case' })
+  createTestCase(@Input() input: NewTestCase): Promise<TestCase> {
+    return this.bus.ask(createTestCase, input);
+  }
+
+  @Get('cases/:test_case_id')
+  @Serves({ ...getTestCase, role: 'viewer', path: ['test_case_id'], from: 'query', summary: 'One test case' })
+  getTestCase(@Input() input: TestCaseRef): Promise<TestCase> {
+    return this.bus.ask(getTestCase, input);
+  }
+
+  @Patch('cases/:test_case_id')
+  @Serves({ ...changeTestCase, role: 'editor', path: ['test_case_id'], from: 'body', summary: 'Change a test case' })
+  changeTestCase(@Input() input: TestCaseChange): Promise<TestCase> {
+    return this.bus.ask(changeTestCase, input);
+  }
+
+  @Delete('cases/:test_case_id')
+  @Serves({
+    ...removeTestCase,
+    role: 'editor',
+    path: ['test_case_id'],
+    from: 'query',
+    summary: 'Remove a test case; runs that had it keep their results',
+  })
+  removeTestCase(@Input() input: TestCaseRef): Promise<Removed> {
+    return this.bus.ask(removeTestCase, input);
+  }
+}
