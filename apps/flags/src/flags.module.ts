@@ -1,0 +1,25 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuditEntity } from '#runtime/audit.entity.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { type ServiceConfig } from '#runtime/config.js';
+import { DatabaseModule, type Schema } from '#runtime/database.module.js';
+import { type RunningService, startService } from '#runtime/service.js';
+import { FlagEntity } from './flag.entity.js';
+import { FlagsHandlers } from './flags.handlers.js';
+import { Flags1700000000001 } from './flags.migration.js';
+
+export const flagsSchema: Schema = { name: 'flags', entities: [FlagEntity, AuditEntity], migrations: [Flags1700000000001] };
+
+@Module({})
+export class FlagsModule {
+  static with(config: ServiceConfig): DynamicModule {
+    return {
+      module: FlagsModule,
+      imports: [DatabaseModule.forSchema(flagsSchema, config)],
+      controllers: [FlagsHandlers],
+      providers: [AuditStore],
+    };
+  }
+}
+
+export const startFlags = (config: ServiceConfig): Promise<RunningService> => startService('flags', FlagsModule.with(config), config);
