@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
+import { toAppError } from '#runtime/errors.filter.js';
 import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
@@ -10,8 +11,13 @@ import { Telemetry } from '#runtime/telemetry.js';
 import { assertRolesDeclared } from './declared-routes.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
+import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
+import { KeyGuard } from './key.guard.js';
 import { describeApi } from './openapi.js';
+
+/** As the router matched them, so that no spelling of a path can pass for one of these. */
+const publicRoutes = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/openapi.yaml', '/docs', '/docs/*']);
 
 export interface RunningGateway extends Running {
   port: number;
@@ -37,6 +43,18 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     abortOnError: false,
   });
   assertRolesDeclared(app);
+  const guard = app.get(KeyGuard);
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (request, reply, done) => {
+      try {
+        if (!publicRoutes.has(request.routeOptions.url ?? '')) guard.admit(request, reply);
+        done();
+      } catch (error) {
+        sendError(reply, toAppError(error, logger));
+      }
+    });
   SwaggerModule.setup('docs', app, () => describeApi(app), { jsonDocumentUrl: 'openapi.json', yamlDocumentUrl: 'openapi.yaml' });
   await app.listen(config.PORT, config.HOST);
   readiness.started();

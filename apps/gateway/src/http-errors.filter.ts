@@ -45,8 +45,6 @@ export class HttpErrorFilter implements ExceptionFilter {
   }
 
   private toAppError(error: unknown): AppError {
-    const refusal = refusalOf(error);
-    if (refusal) return refusal;
     if (error instanceof HttpException && error.getStatus() === 404) {
       return new AppError('ROUTE_NOT_FOUND', 'There is no such route', { accepted: 'the routes of /openapi.json' });
     }

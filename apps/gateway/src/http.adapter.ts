@@ -21,9 +21,22 @@ const headers = {
   'cache-control': 'no-store',
 };
 
+type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
+
+/** Nest's own handler drops Fastify's error codes: what Fastify refuses is answered before it. */
+class GatewayAdapter extends FastifyAdapter {
+  override setErrorHandler(handler: ErrorHandler): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return super.setErrorHandler((error, request, reply) => {
+      const refusal = refusalOf(error);
+      if (refusal) sendError(reply as FastifyReply, refusal);
+      else handler.call(this.getInstance(), error, request, reply);
+    });
+  }
+}
+
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
 export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapter {
-  const adapter = new FastifyAdapter({
+  const adapter = new GatewayAdapter({
     bodyLimit,
     routerOptions: { maxParamLength },
     requestTimeout: 30_000,
@@ -40,6 +53,14 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
     clientErrorHandler: refuseRaw,
   });
   const fastify = adapter.getInstance();
+  // JSON alone: a form or a text cannot say what a contract wants.
+  fastify.removeContentTypeParser(['text/plain', 'application/json']);
+  const parseJson = fastify.getDefaultJsonParser('error', 'error');
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // Many clients announce JSON on every POST, also where there is no body to send.
+    if (body === '') done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers).header('x-request-id', request.id);
     done();

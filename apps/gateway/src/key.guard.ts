@@ -17,9 +17,11 @@ const maxKeyLength = 200;
 const bearer = /^Bearer +(\S+) *$/i;
 const lookupLength = 16;
 
+const unauthenticated = (): AppError => new AppError('UNAUTHENTICATED', 'A valid API key is needed: Authorization: Bearer <your-api-key>');
+
 /**
- * Authenticates every request by its API key and holds the key's role against the route's. Keys come from the registry's view, so that a
- * gateway goes on serving while the registry is down and hears of a revocation within milliseconds.
+ * Authenticates every request by its API key before its body is read, and holds the key's role against the route's. Keys come from the
+ * registry's view, so that a gateway goes on serving while the registry is down and hears of a revocation within milliseconds.
  */
 @Injectable()
 export class KeyGuard implements CanActivate {
@@ -43,22 +45,27 @@ export class KeyGuard implements CanActivate {
     for (const [lookup, record] of this.byLookup) if (record.key_id === key_id) this.byLookup.delete(lookup);
   }
 
+  /** For Fastify's root: runs for every path, also one without a route, unless the matched route is public. Throws UNAUTHENTICATED. */
+  admit(request: FastifyRequest, reply: FastifyReply): void {
+    const actor = this.authenticate(request.headers.authorization);
+    if (actor) {
+      request.actor = actor;
+      return;
+    }
+    reply.header('www-authenticate', 'Bearer');
+    throw unauthenticated();
+  }
+
   canActivate(context: ExecutionContext): boolean {
     const handler = context.getHandler();
     if (isPublic(handler)) return true;
     const served = servedBy(handler);
     if (!served) throw new Error(`${context.getClass().name}.${handler.name} declares no role`);
-
-    const http = context.switchToHttp();
-    const actor = this.authenticate(http.getRequest<FastifyRequest>().headers.authorization);
-    if (!actor) {
-      http.getResponse<FastifyReply>().header('www-authenticate', 'Bearer');
-      throw new AppError('UNAUTHENTICATED', 'A valid API key is needed: Authorization: Bearer <your-api-key>');
-    }
+    const { actor } = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!actor) throw unauthenticated();
     if (!roleSuffices(actor.role, served.role)) {
       throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${served.role}`, { role: actor.role, needed: served.role });
     }
-    http.getRequest<FastifyRequest>().actor = actor;
     return true;
   }
 
