@@ -1,0 +1,207 @@
+/** A quantile differs from the exact nearest-rank value by at most this fraction of it. */
+export const relativeAccuracy = 0.01;
+
+/** Values below this are counted as zero, in the unit of the values (milliseconds for timings). */
+export const zeroBelow = 0.001;
+
+/** The largest value a sketch takes. */
+export const maxValue = 1e7;
+
+const gamma = (1 + relativeAccuracy) / (1 - relativeAccuracy);
+const indexPerLog = 1 / Math.log(gamma);
+const lowestIndex = Math.ceil(Math.log(zeroBelow) * indexPerLog);
+const highestIndex = Math.ceil(Math.log(maxValue) * indexPerLog);
+/** Bins between the two ends of the range: 1,152, so bins never have to be collapsed and the accuracy always holds. */
+export const binCount = highestIndex - lowestIndex + 1;
+
+const formatVersion = 1;
+const chunk = 64;
+const maxVarintBytes = 8;
+
+/** Bytes that are not a sketch as `serialise` writes it. */
+export class SketchFormatError extends Error {
+  constructor(reason: string) {
+    super(`Not a serialised sketch: ${reason}`);
+    this.name = 'SketchFormatError';
+  }
+}
+
+/**
+ * A mergeable quantile sketch of values in 0..1e7: DDSketch with the logarithmic mapping. With γ = (1 + α) / (1 − α) and α = 0.01, a value x
+ * is counted in bin ⌈log_γ x⌉, which covers (γ^(i−1), γ^i]; its estimate 2γ^i / (γ + 1) is within α of every value of the bin.
+ * Source: Masson, Rim, Lee, "DDSketch: A fast and fully-mergeable quantile sketch with relative-error guarantees", PVLDB 12 (12), 2019.
+ * Merging is addition: any order of any parts gives the same sketch.
+ */
+export class Sketch {
+  /** Counts of the bins from #first on. Float64: a lifetime's count passes 2^32; whole numbers are exact to 2^53. */
+  #counts = new Float64Array(0);
+  #first = 0;
+  #zeros = 0;
+  #count = 0;
+
+  /** How many values were added. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Counts `value` (0..1e7) `count` times (a whole number ≥ 1). Throws RangeError for anything else, and once the sketch would hold more than
+   * 2^53 − 1 values; the sketch is unchanged then.
+   */
+  add(value: number, count = 1): void {
+    if (!(value >= 0 && value <= maxValue)) throw new RangeError(`A sketch takes values from 0 to ${maxValue}, not ${value}`);
+    if (!(Number.isSafeInteger(count) && count >= 1)) throw new RangeError(`A count is a whole number of at least 1, not ${count}`);
+    this.#grow(count);
+    if (value < zeroBelow) {
+      this.#zeros += count;
+      return;
+    }
+    const bin = Math.ceil(Math.log(value) * indexPerLog) - lowestIndex;
+    if (bin < this.#first || bin >= this.#first + this.#counts.length) this.#cover(bin, bin);
+    this.#counts[bin - this.#first]! += count;
+  }
+
+  /** Adds all that `other` has counted; `other` is unchanged. Throws RangeError past 2^53 − 1 values. */
+  merge(other: Sketch): void {
+    this.#grow(other.#count);
+    this.#zeros += other.#zeros;
+    const counts = other.#counts;
+    if (counts.length === 0) return;
+    const end = other.#first + counts.length;
+    if (other.#first < this.#first || end > this.#first + this.#counts.length) this.#cover(other.#first, end - 1);
+    const shift = other.#first - this.#first;
+    for (let i = 0; i < counts.length; i++) this.#counts[i + shift]! += counts[i]!;
+  }
+
+  /**
+   * The nearest-rank quantile, the ⌈q·n⌉-th smallest value, for q in 0..1, within 1 % of the exact one (values below 0.001 count as 0).
+   * `min` and `max` are the exact extremes where the caller knows them: the estimate is clamped to them. 0 for an empty sketch.
+   */
+  quantile(q: number, min = 0, max = maxValue): number {
+    if (!(q >= 0 && q <= 1)) throw new RangeError(`A quantile is from 0 to 1, not ${q}`);
+    if (this.#count === 0) return 0;
+    return Math.min(Math.max(this.#estimate(q), min), max);
+  }
+
+  /** The bins that hold something, ascending: [i, count], bin i covering (γ^(i−1), γ^i]. The zero bucket is not among them. */
+  bins(): [index: number, count: number][] {
+    const bins: [number, number][] = [];
+    for (let i = 0; i < this.#counts.length; i++) {
+      const count = this.#counts[i]!;
+      if (count > 0) bins.push([i + this.#first + lowestIndex, count]);
+    }
+    return bins;
+  }
+
+  /**
+   * Compact bytes, the same for equal sketches: version 1, then varints (LEB128): count of zeros, number of bins that hold something, and for
+   * each of them ascending its distance from the one before (the first: from the lowest bin) and its count. A few hundred bytes as a rule.
+   */
+  serialise(): Uint8Array {
+    const bytes = new Uint8Array(1 + 2 * maxVarintBytes + this.#counts.length * (2 + maxVarintBytes));
+    const bins = this.bins();
+    bytes[0] = formatVersion;
+    let at = writeVarint(bytes, 1, this.#zeros);
+    at = writeVarint(bytes, at, bins.length);
+    let previous = lowestIndex;
+    for (const [index, count] of bins) {
+      at = writeVarint(bytes, at, index - previous);
+      at = writeVarint(bytes, at, count);
+      previous = index;
+    }
+    return bytes.slice(0, at);
+  }
+
+  /** Reads what `serialise` wrote. Throws SketchFormatError for all else; work and memory stay bounded by the range, whatever the bytes say. */
+  static parse(bytes: Uint8Array): Sketch {
+    if (bytes[0] !== formatVersion) throw new SketchFormatError(`version ${bytes[0] ?? '(no bytes)'} instead of ${formatVersion}`);
+    const reader = new VarintReader(bytes, 1);
+    const sketch = new Sketch();
+    sketch.#zeros = reader.next();
+    sketch.#count = sketch.#zeros;
+    const length = reader.next();
+    if (length > binCount) throw new SketchFormatError(`${length} bins, but at most ${binCount} are possible`);
+    let bin = 0;
+    for (let i = 0; i < length; i++) {
+      const distance = reader.next();
+      const count = reader.next();
+      bin += distance;
+      if (distance === 0 && i > 0) throw new SketchFormatError('the same bin twice');
+      if (bin >= binCount) throw new SketchFormatError('a bin beyond the range');
+      if (count === 0) throw new SketchFormatError('an empty bin');
+      if (sketch.#count + count > Number.MAX_SAFE_INTEGER) throw new SketchFormatError('a total beyond 2^53 − 1');
+      sketch.#cover(bin, bin);
+      sketch.#counts[bin - sketch.#first]! += count;
+      sketch.#count += count;
+    }
+    if (!reader.atEnd) throw new SketchFormatError('bytes after the last bin');
+    return sketch;
+  }
+
+  #estimate(q: number): number {
+    // 0.07 × 100 is 7.000000000000001 in binary: without the shave the rank would be one too high.
+    const rank = Math.max(1, Math.ceil(q * this.#count * (1 - 4 * Number.EPSILON)));
+    let seen = this.#zeros;
+    if (seen >= rank) return 0;
+    for (let i = 0; i < this.#counts.length; i++) {
+      seen += this.#counts[i]!;
+      if (seen >= rank) return (2 * gamma ** (i + this.#first + lowestIndex)) / (gamma + 1);
+    }
+    return maxValue;
+  }
+
+  #grow(count: number): void {
+    const total = this.#count + count;
+    if (total > Number.MAX_SAFE_INTEGER) throw new RangeError('A sketch holds at most 2^53 − 1 values');
+    this.#count = total;
+  }
+
+  /** Makes room for the bins low..high. Real latencies span a few hundred bins, so most sketches stay far below the full 9 kB. */
+  #cover(low: number, high: number): void {
+    const length = this.#counts.length;
+    const first = Math.floor((length ? Math.min(low, this.#first) : low) / chunk) * chunk;
+    const end = Math.ceil((Math.max(high, length ? this.#first + length - 1 : high) + 1) / chunk) * chunk;
+    if (length && first === this.#first && end === first + length) return;
+    const counts = new Float64Array(end - first);
+    if (length) counts.set(this.#counts, this.#first - first);
+    this.#counts = counts;
+    this.#first = first;
+  }
+}
+
+function writeVarint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  // Not bit shifts: they would cut the number to 32 bits.
+  while (rest >= 128) {
+    bytes[at++] = 128 + (rest % 128);
+    rest = Math.floor(rest / 128);
+  }
+  bytes[at++] = rest;
+  return at;
+}
+
+class VarintReader {
+  constructor(
+    private readonly bytes: Uint8Array,
+    private at: number,
+  ) {}
+
+  get atEnd(): boolean {
+    return this.at === this.bytes.length;
+  }
+
+  next(): number {
+    let value = 0;
+    for (let i = 0, factor = 1; i < maxVarintBytes; i++, factor *= 128) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined) throw new SketchFormatError('it ends too early');
+      value += (byte & 127) * factor;
+      if (byte < 128) {
+        if (byte === 0 && i > 0) throw new SketchFormatError('a number longer than it has to be');
+        if (value > Number.MAX_SAFE_INTEGER) break;
+        return value;
+      }
+    }
+    throw new SketchFormatError('a number beyond 2^53 − 1');
+  }
+}
