@@ -120,7 +120,6 @@ export class Sketch {
     sketch.#zeros = reader.next();
     sketch.#count = sketch.#zeros;
     const length = reader.next();
-    if (length > binCount) throw new SketchFormatError(`${length} bins, but at most ${binCount} are possible`);
     let bin = 0;
     for (let i = 0; i < length; i++) {
       const distance = reader.next();
