@@ -41,6 +41,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), httpAdapter(logger, telemetry), {
     logger,
     abortOnError: false,
+    bodyParser: false,
   });
   assertRolesDeclared(app);
   const guard = app.get(KeyGuard);

@@ -1,0 +1,43 @@
+import { type MigrationInterface, type QueryRunner } from 'typeorm';
+
+export class Metrics1700000000001 implements MigrationInterface {
+  name = 'Metrics1700000000001';
+
+  async up(runner: QueryRunner): Promise<void> {
+    // Room on every page lets the ever-changing rows be updated in place.
+    await runner.query(`
+      CREATE TABLE metrics.model_window (
+        model_id text NOT NULL,
+        period text NOT NULL,
+        window_start timestamptz NOT NULL,
+        total bigint NOT NULL DEFAULT 0,
+        successful bigint NOT NULL DEFAULT 0,
+        sum_ms double precision NOT NULL DEFAULT 0,
+        min_ms double precision,
+        max_ms double precision,
+        sketch bytea,
+        error_types jsonb NOT NULL DEFAULT '{}',
+        last_occurred_at timestamptz,
+        PRIMARY KEY (model_id, period, window_start)
+      ) WITH (fillfactor = 60);
+      CREATE TABLE metrics.ingest_ledger (
+        source text PRIMARY KEY,
+        applied int8multirange NOT NULL DEFAULT '{}',
+        seen_at timestamptz NOT NULL DEFAULT now()
+      ) WITH (fillfactor = 60);
+      CREATE TABLE metrics.dead_letter (
+        source text NOT NULL,
+        sequence bigint NOT NULL,
+        event integer NOT NULL,
+        reason text NOT NULL,
+        body bytea NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (source, sequence, event)
+      );
+    `);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP TABLE metrics.model_window, metrics.ingest_ledger, metrics.dead_letter');
+  }
+}

@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { Cron, CronExpression } from '@nestjs/schedule';
+import { DataSource } from 'typeorm';
+import { Logger } from '#runtime/logger.js';
+
+/** Minute windows are kept for two days. A ledger row must outlive every message its producer may still have on the stream (3 days). */
+const statements = [
+  `DELETE FROM metrics.model_window WHERE period = 'minute' AND window_start < now() - interval '48 hours'`,
+  `DELETE FROM metrics.ingest_ledger WHERE seen_at < now() - interval '4 days'`,
+  `DELETE FROM metrics.dead_letter WHERE at < now() - interval '30 days'`,
+];
+
+/** Deletes what has had its time. Running it on several replicas at once only makes some of them find nothing. */
+@Injectable()
+export class PruneSchedule {
+  constructor(
+    private readonly database: DataSource,
+    private readonly logger: Logger,
+  ) {}
+
+  @Cron(CronExpression.EVERY_10_MINUTES, { name: 'prune' })
+  async prune(): Promise<void> {
+    try {
+      for (const statement of statements) await this.database.query(statement);
+    } catch (error) {
+      this.logger.failure('Could not prune; trying again in ten minutes', error);
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import { type Scope } from '#contracts/access.js';
+import { currentCaller } from './caller.js';
+import { type Followed } from './views.js';
+
+interface Source<Record extends object> {
+  records: Followed<Record>;
+  /** Asks the owner, who applies the caller's scope itself. */
+  ask: (key: string) => Promise<Record>;
+  inScope: (scope: Scope, record: Record) => boolean;
+  absent: (key: string) => Error;
+}
+
+/** A view as the present caller may see it, without a hop; what the view does not know yet is asked of its owner. */
+export class VisibleRecords<Record extends object> {
+  constructor(private readonly source: Source<Record>) {}
+
+  /** Throws `absent` for what is not there or not in the caller's scope, SERVICE_UNAVAILABLE when that cannot be told. */
+  async require(key: string): Promise<Record> {
+    const { records, ask, inScope, absent } = this.source;
+    const known = records.get(key);
+    if (!known) return ask(key);
+    if (!inScope(currentCaller().actor.scope, known)) throw absent(key);
+    return known;
+  }
+}
