@@ -238,6 +238,9 @@ export class Run extends RunResult {
 
   @Parts(() => CaseResult)
   results!: CaseResult[];
+
+  @Text({ min: 0, max: 1000, description: 'Why the run as a whole is an `error`; empty otherwise.' })
+  reason!: string;
 }
 
 /** Asks again for a run until it is over: the answer comes when it is, or after wait_ms with status `running`. */

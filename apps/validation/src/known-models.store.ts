@@ -1,0 +1,42 @@
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { inScope } from '#contracts/access.js';
+import { modelNotFound } from '#contracts/errors.js';
+import { getModel, type Model, modelsView } from '#contracts/registry.js';
+import { Bus } from '#runtime/bus.js';
+import { type Followed, Views } from '#runtime/views.js';
+import { VisibleRecords } from '#runtime/visible-records.js';
+
+/** Which models there are, and how they are served. The runs of a removed one are deleted. */
+@Injectable()
+export class KnownModels extends VisibleRecords<Model> {
+  private readonly models: Followed<Model>;
+
+  constructor(
+    views: Views,
+    private readonly bus: Bus,
+    database: DataSource,
+  ) {
+    const records = views.follow(modelsView, {
+      removed: async (model_id) => {
+        await database.query('DELETE FROM validation.runs WHERE model_id = $1', [model_id]);
+      },
+    });
+    super({ records, ask: (model_id) => bus.ask(getModel, { model_id }), inScope, absent: modelNotFound });
+    this.models = records;
+  }
+
+  /** As the registry has it now: a run must not call an address that was just changed. */
+  current(model_id: string): Promise<Model> {
+    return this.bus.ask(getModel, { model_id });
+  }
+
+  /** What a night validates: every canary and stable model. */
+  active(): Model[] {
+    return [...this.models.values()].filter(({ status }) => status === 'canary' || status === 'stable');
+  }
+
+  stableVersionOf(name: string): Model | undefined {
+    return [...this.models.values()].find((model) => model.name === name && model.status === 'stable');
+  }
+}

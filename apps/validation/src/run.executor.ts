@@ -1,0 +1,139 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { AppError } from '#contracts/errors.js';
+import { type Model, type Serving } from '#contracts/registry.js';
+import { type CaseResult, type RunTrigger } from '#contracts/validation.js';
+import { Logger } from '#runtime/logger.js';
+import { type Egress } from './egress.js';
+import { EGRESS } from './egress.provider.js';
+import { judge } from './expectation.js';
+import { invoke, InvokeError } from './invoke.js';
+import { compareWithBaseline, runStatus } from './regression.js';
+import { type RunEntity } from './run.entity.js';
+import { leaseMs, RunsStore } from './runs.store.js';
+import { type TestCaseEntity } from './test-case.entity.js';
+
+/** Runs at a time, and cases of one run at a time: a model server is judged, not flooded. */
+const maxRunning = 4;
+const maxCalls = 4;
+const maxWaiting = 100;
+
+/**
+ * Runs test cases against model servers. A run is a row from its first moment; whoever runs it renews its lease, and one whose process dies
+ * is marked `error` by another replica or the next start.
+ */
+@Injectable()
+export class RunExecutor implements OnModuleDestroy {
+  private readonly working = new Map<string, Promise<RunEntity>>();
+  private readonly waiting: (() => void)[] = [];
+  private running = 0;
+  private readonly stop = new AbortController();
+
+  constructor(
+    private readonly runs: RunsStore,
+    private readonly logger: Logger,
+    @Inject(EGRESS) private readonly egress: Egress,
+  ) {}
+
+  /** What is in hand is called off and marked as such: a rolling update does not wait for a slow model. */
+  async onModuleDestroy(): Promise<void> {
+    this.stop.abort();
+    await Promise.allSettled(this.working.values());
+  }
+
+  /** Begins a run and answers at once; `finished` tells when it is over. */
+  async start(model: Model, cases: TestCaseEntity[], trigger: RunTrigger, nightly_id: string | null): Promise<RunEntity> {
+    if (this.waiting.length >= maxWaiting) throw new AppError('TOO_MANY_REQUESTS', 'Too many validation runs are waiting; try again later');
+    const run = await this.runs.start(model.model_id, cases.length, trigger, nightly_id);
+    const work = this.work(run, model, cases).finally(() => this.working.delete(run.run_id));
+    this.working.set(run.run_id, work);
+    work.catch((error: unknown) => this.logger.failure('A validation run could not be completed', error, { run_id: run.run_id }));
+    return run;
+  }
+
+  /** The run of this process that has this id, or undefined. */
+  finished(run_id: string): Promise<RunEntity> | undefined {
+    return this.working.get(run_id);
+  }
+
+  private async work(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
+    const alive = setInterval(() => void this.runs.keepAlive(run.run_id).catch(() => undefined), leaseMs / 3);
+    await this.turn();
+    try {
+      const completed = await this.judged(run, model, cases);
+      await this.store(completed);
+      return completed;
+    } finally {
+      clearInterval(alive);
+      this.running -= 1;
+      this.waiting.shift()?.();
+    }
+  }
+
+  private async turn(): Promise<void> {
+    if (this.running >= maxRunning) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    this.running += 1;
+  }
+
+  private async judged(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
+    const results = model.serving ? await this.callAll(model, model.serving, cases) : [];
+    const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
+    const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
+    const baseline = await this.runs.baselineOf(model.model_id, model.name);
+    const { regression_detected, regression_severity, regressed } = compareWithBaseline(results, baseline?.results ?? []);
+    return {
+      ...run,
+      ...counts,
+      status: runStatus(counts),
+      completed_at: new Date().toISOString(),
+      regression_detected,
+      regression_severity,
+      baseline_run_id: baseline?.run_id ?? null,
+      regressed_test_case_ids: regressed,
+      results,
+      reason: reasonOf(model, cases),
+    };
+  }
+
+  private async callAll(model: Model, serving: Serving, cases: TestCaseEntity[]): Promise<CaseResult[]> {
+    const results: CaseResult[] = [];
+    const rest = cases.entries();
+    const caller = async (): Promise<void> => {
+      for (const [index, testCase] of rest) results[index] = await this.call(model, serving, testCase);
+    };
+    await Promise.all(Array.from({ length: maxCalls }, caller));
+    return results;
+  }
+
+  private async call(model: Model, serving: Serving, testCase: TestCaseEntity): Promise<CaseResult> {
+    const { test_case_id } = testCase;
+    try {
+      const invocation = { model_name: model.name, request_id: test_case_id, signal: this.stop.signal };
+      const { answer, duration_ms } = await invoke(this.egress, serving, testCase.input, invocation);
+      const { outcome, checks } = judge(testCase, answer, duration_ms);
+      const failed = checks.find(({ passed }) => !passed);
+      return { test_case_id, outcome, duration_ms, reason: failed ? `${failed.path}: ${failed.reason}` : '', checks };
+    } catch (error) {
+      if (!(error instanceof InvokeError)) this.logger.failure('A test case could not be run', error, { test_case_id });
+      const reason = error instanceof InvokeError ? `${error.code}: ${error.message}` : 'the case could not be run';
+      return { test_case_id, outcome: 'error', duration_ms: null, reason, checks: [] };
+    }
+  }
+
+  /** The calls were made and will not be made again for want of a database: it is waited for as long as the lease lasts. */
+  private async store(run: RunEntity): Promise<void> {
+    const deadline = Date.now() + leaseMs;
+    for (;;) {
+      try {
+        return await this.runs.complete(run);
+      } catch (error) {
+        if (Date.now() > deadline || this.stop.signal.aborted) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+    }
+  }
+}
+
+function reasonOf(model: Model, cases: TestCaseEntity[]): string {
+  if (!model.serving) return 'the model says nothing of how it is served; set `serving`';
+  return cases.length ? '' : 'no test case applies to the model';
+}

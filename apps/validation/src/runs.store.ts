@@ -1,0 +1,125 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { In, LessThan, MoreThan, Repository } from 'typeorm';
+import { type RunTrigger } from '#contracts/validation.js';
+import { KnownModels } from './known-models.store.js';
+import { RunEntity } from './run.entity.js';
+
+/** How long a run may go without a sign of whoever runs it. */
+export const leaseMs = 15_000;
+
+const dayMs = 86_400_000;
+/** What a history shows and a report reads at the most. */
+const maxRuns = 1_000;
+
+export const leaseFrom = (now: number): string => new Date(now + leaseMs).toISOString();
+
+@Injectable()
+export class RunsStore {
+  constructor(
+    @InjectRepository(RunEntity) private readonly runs: Repository<RunEntity>,
+    private readonly known: KnownModels,
+  ) {}
+
+  find(run_id: string): Promise<RunEntity | null> {
+    return this.runs.findOneBy({ run_id });
+  }
+
+  /** `validation_<model_id>_<unix seconds>`; where that second is taken, the next one that is free. */
+  async start(model_id: string, total_tests: number, trigger: RunTrigger, nightly_id: string | null): Promise<RunEntity> {
+    const now = Date.now();
+    const run: RunEntity = {
+      run_id: '',
+      model_id,
+      trigger,
+      nightly_id,
+      status: 'running',
+      started_at: new Date(now).toISOString(),
+      completed_at: null,
+      lease_until: leaseFrom(now),
+      total_tests,
+      passed_tests: 0,
+      failed_tests: 0,
+      error_tests: 0,
+      regression_detected: false,
+      regression_severity: 'none',
+      baseline_run_id: null,
+      regressed_test_case_ids: [],
+      results: [],
+      reason: '',
+    };
+    for (let second = Math.floor(now / 1000); ; second++) {
+      const named = { ...run, run_id: `validation_${model_id}_${second}` };
+      const { raw } = await this.runs
+        .createQueryBuilder()
+        .insert()
+        .values(named as never)
+        .orIgnore()
+        .returning('run_id')
+        .execute();
+      if ((raw as unknown[]).length > 0) return named;
+    }
+  }
+
+  async keepAlive(run_id: string): Promise<void> {
+    await this.runs.update({ run_id, status: 'running' }, { lease_until: leaseFrom(Date.now()) });
+  }
+
+  /** Only a run that is still running: one given up meanwhile stays as it was marked. */
+  async complete(run: RunEntity): Promise<void> {
+    await this.runs.update({ run_id: run.run_id, status: 'running' }, run as never);
+  }
+
+  /** Marks runs whose process died as `error`; so that none stays `running`. */
+  async giveUpLost(): Promise<void> {
+    const lost = await this.runs.findBy({ status: 'running', lease_until: LessThan(new Date().toISOString()) });
+    for (const run of lost) {
+      await this.complete({
+        ...run,
+        status: 'error',
+        completed_at: new Date().toISOString(),
+        error_tests: run.total_tests,
+        reason: 'the service stopped while this ran',
+      });
+    }
+  }
+
+  /** The latest passed run of the stable version of the same name; without one, of the model itself. */
+  async baselineOf(model_id: string, name: string): Promise<RunEntity | null> {
+    const stable = this.known.stableVersionOf(name);
+    const ofStable = stable ? await this.latestPassed(stable.model_id) : null;
+    return ofStable ?? this.latestPassed(model_id);
+  }
+
+  /** Newest first. */
+  since(model_id: string, days: number): Promise<RunEntity[]> {
+    return this.runs.find({
+      where: { model_id, started_at: MoreThan(new Date(Date.now() - days * dayMs).toISOString()) },
+      order: { started_at: 'DESC', run_id: 'DESC' },
+      take: maxRuns,
+      // The outcome of every case is large, and neither history nor report shows it.
+      select: {
+        run_id: true,
+        status: true,
+        started_at: true,
+        completed_at: true,
+        total_tests: true,
+        passed_tests: true,
+        failed_tests: true,
+        regression_detected: true,
+        regression_severity: true,
+      },
+    });
+  }
+
+  ofNightly(nightly_id: string): Promise<RunEntity[]> {
+    return this.runs.find({
+      where: { nightly_id, status: In(['passed', 'failed', 'error']) },
+      select: { run_id: true, status: true, regression_detected: true },
+    });
+  }
+
+  private latestPassed(model_id: string): Promise<RunEntity | null> {
+    return this.runs.findOne({ where: { model_id, status: 'passed' }, order: { started_at: 'DESC' } });
+  }
+}

@@ -1,0 +1,129 @@
+import { Controller } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
+import { AppError, invalidInput, raise, staleRevision } from '#contracts/errors.js';
+import { type Page } from '#contracts/page.js';
+import { type Removed } from '#contracts/request.js';
+import {
+  changeTestCase,
+  createTestCase,
+  type Expectation,
+  getTestCase,
+  listTestCases,
+  type NewTestCase,
+  removeTestCase,
+  type TestCase,
+  type TestCaseChange,
+  type TestCaseFilter,
+  type TestCaseRef,
+} from '#contracts/validation.js';
+import { Answers } from '#runtime/answers.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { currentCaller } from '#runtime/caller.js';
+import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
+import { isUniqueViolation } from '#runtime/database-fault.js';
+import { insertRow } from '#runtime/rows.js';
+import { validateExpectations } from './expectation.js';
+import { KnownModels } from './known-models.store.js';
+import { TestCaseEntity } from './test-case.entity.js';
+import { testCaseNotFound, TestCasesStore } from './test-cases.store.js';
+
+/** Test cases carry no secret of a model; keys narrowed to some models see all of them. */
+@Controller()
+export class TestCasesHandlers {
+  constructor(
+    private readonly database: DataSource,
+    private readonly audit: AuditStore,
+    private readonly known: KnownModels,
+    private readonly cases: TestCasesStore,
+  ) {}
+
+  /** In the order of their ids. */
+  @Answers(listTestCases)
+  async listTestCases(filter: TestCaseFilter): Promise<Page<TestCase>> {
+    const query = this.cases.inOrder();
+    if (filter.model_id !== undefined) this.cases.applicable(query, await this.known.require(filter.model_id));
+    if (filter.cursor !== undefined) query.andWhere('test_case.test_case_id > :after', { after: cursorParts(filter.cursor, 1)[0] });
+    return fillPage(
+      filter,
+      (rows) => query.take(rows).getMany(),
+      ({ test_case_id }) => cursorText([test_case_id]),
+    );
+  }
+
+  @Answers(getTestCase)
+  async getTestCase({ test_case_id }: TestCaseRef): Promise<TestCase> {
+    return (await this.database.manager.findOneBy(TestCaseEntity, { test_case_id })) ?? raise(testCaseNotFound(test_case_id));
+  }
+
+  @Answers(createTestCase)
+  async createTestCase(input: NewTestCase): Promise<TestCase> {
+    assertExpectations(input.expectations);
+    const now = new Date().toISOString();
+    const testCase: TestCaseEntity = {
+      test_case_id: input.test_case_id,
+      description: input.description ?? '',
+      applies_to: input.applies_to ?? {},
+      input: input.input,
+      expectations: input.expectations,
+      max_duration_ms: input.max_duration_ms ?? null,
+      created_at: now,
+      updated_at: now,
+      created_by: currentCaller().actor.name,
+      revision: 1,
+    };
+    return this.database.transaction(async (manager) => {
+      await insertRow(manager, TestCaseEntity, testCase).catch((error: unknown) => {
+        if (!isUniqueViolation(error)) throw error;
+        throw new AppError('TEST_CASE_EXISTS', `Test case ${testCase.test_case_id} exists already`, {
+          accepted: 'a test_case_id that is not in use',
+        });
+      });
+      await this.write(manager, 'test_case.created', null, testCase);
+      return testCase;
+    });
+  }
+
+  @Answers(changeTestCase)
+  async changeTestCase({ test_case_id, if_match, ...change }: TestCaseChange): Promise<TestCase> {
+    if (change.expectations) assertExpectations(change.expectations);
+    return this.database.transaction(async (manager) => {
+      const before = await this.lock(manager, test_case_id);
+      if (if_match !== undefined && if_match !== before.revision) throw staleRevision(`Test case ${test_case_id}`, before.revision);
+      const after: TestCaseEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
+      await manager.save(TestCaseEntity, after);
+      await this.write(manager, 'test_case.changed', before, after);
+      return after;
+    });
+  }
+
+  @Answers(removeTestCase)
+  async removeTestCase({ test_case_id }: TestCaseRef): Promise<Removed> {
+    await this.database.transaction(async (manager) => {
+      const before = await this.lock(manager, test_case_id);
+      await manager.delete(TestCaseEntity, { test_case_id });
+      await this.write(manager, 'test_case.removed', before, null);
+    });
+    return { removed: true };
+  }
+
+  @Answers(listAuditOf('validation'))
+  async listAudit(filter: AuditFilter): Promise<Page<AuditEntry>> {
+    return this.audit.list(filter);
+  }
+
+  private async lock(manager: EntityManager, test_case_id: string): Promise<TestCaseEntity> {
+    const row = await manager.findOne(TestCaseEntity, { where: { test_case_id }, lock: { mode: 'pessimistic_write' } });
+    return row ?? raise(testCaseNotFound(test_case_id));
+  }
+
+  private async write(manager: EntityManager, action: string, before: TestCaseEntity | null, after: TestCaseEntity | null): Promise<void> {
+    const subject_id = (after ?? before)?.test_case_id ?? '';
+    await this.audit.write(manager, { action, subject_type: 'test_case', subject_id, before, after });
+  }
+}
+
+function assertExpectations(expectations: Expectation[]): void {
+  const problems = validateExpectations(expectations);
+  if (problems.length) throw invalidInput(problems);
+}

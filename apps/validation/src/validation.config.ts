@@ -1,0 +1,18 @@
+import { Text } from '#contracts/fields.js';
+import { ServiceConfig } from '#runtime/config.js';
+
+export class ValidationConfig extends ServiceConfig {
+  /** Networks and hosts that model servers may be in although they are private: CIDRs or exact host names, separated by commas. */
+  @Text({ min: 0, max: 2000, optional: true })
+  VALIDATION_ALLOWED_NETWORKS = '';
+
+  /** When the nightly validation starts, UTC. */
+  @Text({ max: 100, optional: true, pattern: /^[-0-9*/, ]+$/, accepted: 'a cron expression such as 0 2 * * *' })
+  NIGHTLY_CRON = '0 2 * * *';
+
+  get allowedNetworks(): string[] {
+    return this.VALIDATION_ALLOWED_NETWORKS.split(',')
+      .map((network) => network.trim())
+      .filter(Boolean);
+  }
+}

@@ -1,0 +1,51 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AuditEntity } from '#runtime/audit.entity.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { DatabaseModule, type Schema } from '#runtime/database.module.js';
+import { type RunningService, startService } from '#runtime/service.js';
+import { egressProvider } from './egress.provider.js';
+import { KnownModels } from './known-models.store.js';
+import { NightlyExecutor } from './nightly.executor.js';
+import { NightlyHandlers } from './nightly.handlers.js';
+import { NightlyEntity, RunEntity } from './run.entity.js';
+import { RunExecutor } from './run.executor.js';
+import { RunsHandlers } from './runs.handlers.js';
+import { RunsStore } from './runs.store.js';
+import { TestCaseEntity } from './test-case.entity.js';
+import { TestCasesHandlers } from './test-cases.handlers.js';
+import { TestCasesStore } from './test-cases.store.js';
+import { ValidationConfig } from './validation.config.js';
+import { Validation1700000000001 } from './validation.migration.js';
+import { ValidationSchedule } from './validation.schedule.js';
+
+export const validationSchema: Schema = {
+  name: 'validation',
+  entities: [TestCaseEntity, RunEntity, NightlyEntity, AuditEntity],
+  migrations: [Validation1700000000001],
+};
+
+@Module({})
+export class ValidationModule {
+  static with(config: ValidationConfig): DynamicModule {
+    return {
+      module: ValidationModule,
+      imports: [DatabaseModule.forSchema(validationSchema, config), ScheduleModule.forRoot()],
+      controllers: [TestCasesHandlers, RunsHandlers, NightlyHandlers],
+      providers: [
+        { provide: ValidationConfig, useValue: config },
+        egressProvider,
+        AuditStore,
+        KnownModels,
+        TestCasesStore,
+        RunsStore,
+        RunExecutor,
+        NightlyExecutor,
+        ValidationSchedule,
+      ],
+    };
+  }
+}
+
+export const startValidation = (config: ValidationConfig): Promise<RunningService> =>
+  startService('validation', ValidationModule.with(config), config);
