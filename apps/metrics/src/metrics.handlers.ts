@@ -12,7 +12,7 @@ import { ModelWindowEntity } from './model-window.entity.js';
 @Controller()
 export class MetricsHandlers {
   constructor(
-    @InjectRepository(ModelWindowEntity) private readonly windows: Repository<ModelWindowEntity>,
+    @InjectRepository(ModelWindowEntity, 'metrics') private readonly windows: Repository<ModelWindowEntity>,
     private readonly known: KnownModels,
   ) {}
 

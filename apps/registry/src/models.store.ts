@@ -13,7 +13,7 @@ import { ModelEntity } from './model.entity.js';
 /** Models as the present caller may see them: one outside a narrowed key's scope is as good as absent. */
 @Injectable()
 export class ModelsStore {
-  constructor(@InjectRepository(ModelEntity) private readonly models: Repository<ModelEntity>) {}
+  constructor(@InjectRepository(ModelEntity, 'registry') private readonly models: Repository<ModelEntity>) {}
 
   async get(model_id: string): Promise<ModelEntity> {
     return visible(await this.models.findOneBy({ model_id })) ?? raise(modelNotFound(model_id));

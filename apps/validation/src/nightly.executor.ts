@@ -18,7 +18,7 @@ import { TestCasesStore } from './test-cases.store.js';
 @Injectable()
 export class NightlyExecutor {
   constructor(
-    @InjectRepository(NightlyEntity) private readonly nightlies: Repository<NightlyEntity>,
+    @InjectRepository(NightlyEntity, 'validation') private readonly nightlies: Repository<NightlyEntity>,
     private readonly known: KnownModels,
     private readonly cases: TestCasesStore,
     private readonly runs: RunsStore,

@@ -17,7 +17,7 @@ export const leaseFrom = (now: number): string => new Date(now + leaseMs).toISOS
 @Injectable()
 export class RunsStore {
   constructor(
-    @InjectRepository(RunEntity) private readonly runs: Repository<RunEntity>,
+    @InjectRepository(RunEntity, 'validation') private readonly runs: Repository<RunEntity>,
     private readonly known: KnownModels,
   ) {}
 

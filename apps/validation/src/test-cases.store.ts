@@ -11,7 +11,7 @@ export const testCaseNotFound = (test_case_id: string): AppError =>
 
 @Injectable()
 export class TestCasesStore {
-  constructor(@InjectRepository(TestCaseEntity) private readonly cases: Repository<TestCaseEntity>) {}
+  constructor(@InjectRepository(TestCaseEntity, 'validation') private readonly cases: Repository<TestCaseEntity>) {}
 
   /** The cases of a run: all that apply to the model, or those of `ids`, each of which must exist and apply. */
   async ofRun(model: Model, ids: string[] | undefined): Promise<TestCaseEntity[]> {

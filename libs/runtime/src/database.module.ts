@@ -1,5 +1,5 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
-import { TypeOrmModule } from '@nestjs/typeorm';
+import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions, type MigrationInterface } from 'typeorm';
 import { type ServiceConfig } from './config.js';
 import { Logger } from './logger.js';
@@ -71,7 +71,9 @@ export class DatabaseModule {
     return {
       module: DatabaseModule,
       imports: [
+        // Named, since the standalone process has several.
         TypeOrmModule.forRootAsync({
+          name: schema.name,
           inject: [Logger, Readiness],
           useFactory: (logger: Logger, readiness: Readiness) => {
             readiness.add('postgres', () => {
@@ -92,10 +94,11 @@ export class DatabaseModule {
           },
           dataSourceFactory: () => openDatabase(schema, config),
         }),
-        TypeOrmModule.forFeature(schema.entities),
+        TypeOrmModule.forFeature(schema.entities, schema.name),
       ],
-      exports: [TypeOrmModule],
+      exports: [TypeOrmModule, DataSource],
       providers: [
+        { provide: DataSource, useExisting: getDataSourceToken(schema.name) },
         {
           provide: 'DATABASE_READINESS',
           inject: [DataSource, Readiness],
