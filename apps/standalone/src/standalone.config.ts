@@ -1,0 +1,34 @@
+import { OneOf, Text, Whole } from '#contracts/fields.js';
+import { logLevels } from '#runtime/config.js';
+
+/** What `npm start` may be told by its environment; everything has a default. */
+export class StandaloneConfig {
+  @Text({ max: 100, optional: true })
+  HOST = '127.0.0.1';
+
+  /** Where it is taken, the next free one. */
+  @Whole({ min: 1, max: 65_535, optional: true })
+  PORT = 8080;
+
+  @Text({ max: 1000, optional: true })
+  DATA_DIR = '.data';
+
+  @Text({ min: 32, max: 200, optional: true, accepted: 'a secret of at least 32 characters' })
+  BOOTSTRAP_ADMIN_KEY?: string;
+
+  /** Replaces the embedded PostgreSQL. */
+  @Text({
+    max: 2000,
+    optional: true,
+    pattern: /^postgres(ql)?:\/\/[^\s]+$/,
+    accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
+  })
+  DATABASE_URL?: string;
+
+  /** Replaces the local nats-server. */
+  @Text({ max: 2000, optional: true, pattern: /^(nats|tls):\/\/[^\s]+$/, accepted: 'a NATS address such as nats://127.0.0.1:4222' })
+  NATS_URL?: string;
+
+  @OneOf(logLevels, { optional: true })
+  LOG_LEVEL: (typeof logLevels)[number] = 'warn';
+}

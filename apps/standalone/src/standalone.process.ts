@@ -1,0 +1,108 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import pg from 'pg';
+import { connect } from '@nats-io/transport-node';
+import { startNats } from '#embedded/nats.js';
+import { freePort } from '#embedded/ports.js';
+import { startPostgres } from '#embedded/postgres.js';
+import { type Running } from '#runtime/service.js';
+import { loadSecrets } from './secrets.store.js';
+import { type StandaloneConfig } from './standalone.config.js';
+import { startSuite } from './suite.process.js';
+
+export interface Standalone extends Running {
+  /** The REST surface, with its prefix. */
+  url: string;
+  root: string;
+  key: string;
+  dataDir: string;
+}
+
+/** Something that the person at the terminal can mend; its message says how. */
+export class StartError extends Error {}
+
+/** Model servers on this machine may be called: that is what a laptop is for. */
+const allowedNetworks = '127.0.0.0/8,::1/128,localhost';
+
+/** The whole suite on this machine: its own PostgreSQL and NATS unless told of others. `notice` takes what a person should know. */
+export async function startStandalone(config: StandaloneConfig, notice: (line: string) => void): Promise<Standalone> {
+  const dataDir = resolve(config.DATA_DIR);
+  await mkdir(dataDir, { recursive: true });
+  const stops: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const stop of stops.reverse()) await stop();
+    stops.length = 0;
+  };
+  try {
+    const [database_url, nats_url, secrets, port] = await Promise.all([
+      config.DATABASE_URL ? reachablePostgres(config.DATABASE_URL) : embeddedPostgres(dataDir, notice, stops),
+      config.NATS_URL ? reachableNats(config.NATS_URL) : embeddedNats(dataDir, notice, stops),
+      loadSecrets(dataDir),
+      freePort(config.PORT),
+    ]);
+    if (port !== config.PORT) notice(`Port ${config.PORT} is taken; using ${port}.`);
+    const key = config.BOOTSTRAP_ADMIN_KEY ?? secrets.bootstrap_admin_key;
+    const suite = await startSuite({
+      host: config.HOST,
+      port,
+      database_url,
+      nats_url,
+      key_pepper: secrets.key_pepper,
+      bootstrap_admin_key: key,
+      log_level: config.LOG_LEVEL,
+      allowed_networks: allowedNetworks,
+    });
+    stops.push(() => suite.close());
+    const root = `http://${config.HOST}:${port}`;
+    return { url: `${root}/api/models/enterprise`, root, key, dataDir, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function embeddedPostgres(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<string> {
+  const { url, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres'), onNotice });
+  stops.push(stop);
+  return url;
+}
+
+async function embeddedNats(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<string> {
+  const { url, stop } = await startNats({ storeDir: join(dataDir, 'nats'), onNotice });
+  stops.push(stop);
+  return url;
+}
+
+async function reachablePostgres(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+    return url;
+  } catch (error) {
+    throw new StartError(
+      `DATABASE_URL does not work: ${messageOf(error)}\nCheck the address, or leave DATABASE_URL unset to use the embedded PostgreSQL.`,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function reachableNats(url: string): Promise<string> {
+  const { host, username, password } = new URL(url);
+  try {
+    const connection = await connect({
+      servers: host,
+      timeout: 5_000,
+      reconnect: false,
+      ...(username && { user: username, pass: password }),
+    });
+    await connection.close();
+    return url;
+  } catch (error) {
+    throw new StartError(
+      `NATS_URL does not work: ${messageOf(error)}\nCheck the address, or leave NATS_URL unset to use a local nats-server.`,
+    );
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error));

@@ -1,0 +1,69 @@
+import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
+import { startFlags } from '#flags/flags.module.js';
+import { startMetrics } from '#metrics/metrics.module.js';
+import { startRegistry } from '#registry/registry.module.js';
+import { type Running, type RunningService } from '#runtime/service.js';
+import { type logLevels } from '#runtime/config.js';
+import { ValidationConfig } from '#validation/validation.config.js';
+import { startValidation } from '#validation/validation.module.js';
+
+export interface SuiteOptions {
+  host: string;
+  port: number;
+  database_url: string;
+  nats_url: string;
+  key_pepper: string;
+  bootstrap_admin_key: string;
+  log_level: (typeof logLevels)[number];
+  /** Networks in which model servers may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
+  allowed_networks: string;
+}
+
+export interface RunningSuite extends Running {
+  gateway: RunningGateway;
+  services: Record<'registry' | 'metrics' | 'validation' | 'flags', RunningService>;
+}
+
+const readyDeadlineMs = 30_000;
+
+/** All five services in one process, which still meet on NATS alone. Resolves when the gateway is ready. */
+export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
+  const common = { NATS_URL: options.nats_url, LOG_LEVEL: options.log_level };
+  const service = { ...common, DATABASE_URL: options.database_url, DATABASE_POOL_SIZE: 10, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
+  const secrets = { KEY_PEPPER: options.key_pepper };
+  const started: Running[] = [];
+  const close = async (): Promise<void> => {
+    for (const part of started.reverse()) await part.close();
+  };
+  try {
+    const add = async <Part extends Running>(start: Promise<Part>): Promise<Part> => {
+      const part = await start;
+      started.push(part);
+      return part;
+    };
+    const validationConfig = Object.assign(new ValidationConfig(), service, { VALIDATION_ALLOWED_NETWORKS: options.allowed_networks });
+    const [registry, metrics, validation, flags] = await Promise.all([
+      add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
+      add(startMetrics(service)),
+      add(startValidation(validationConfig)),
+      add(startFlags(service)),
+    ]);
+    const gateway = await add(startGateway({ ...common, ...secrets, HOST: options.host, PORT: options.port }));
+    const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
+    await Promise.all([gateway.port, ...probes].map(untilReady));
+    return { gateway, services: { registry, metrics, validation, flags }, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function untilReady(port: number): Promise<void> {
+  const deadline = Date.now() + readyDeadlineMs;
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+    if (response.ok) return;
+    if (Date.now() > deadline) throw new Error(`Not ready within ${readyDeadlineMs / 1000} s: ${await response.text()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

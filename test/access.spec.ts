@@ -1,0 +1,241 @@
+import { connect } from 'node:net';
+import { roles, roleSuffices } from '#contracts/access.js';
+import { routeHandlers } from '#gateway/declared-routes.js';
+import { isPublic, servedBy } from '#gateway/serves.js';
+import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+
+let suite: TestSuite;
+
+beforeAll(async () => {
+  suite = await startTestSuite();
+});
+afterAll(() => suite.close());
+
+interface Route {
+  method: string;
+  path: string;
+}
+
+const publicPaths = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/openapi.yaml', '/docs', '/docs/*']);
+
+/** Every route that the router itself knows, whoever added it. */
+function routesOfRouter(): Route[] {
+  const tree = suite.suite.gateway.app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false });
+  const routes: Route[] = [];
+  const stack: string[] = [];
+  for (const line of tree.split('\n')) {
+    const match = /^([│ ]*)[├└]── ([^ ]*)(?: \(([A-Z, ]+)\))?/.exec(line);
+    if (!match) continue;
+    const depth = (match[1] ?? '').length / 4;
+    stack.length = depth;
+    stack[depth] = match[2] ?? '';
+    for (const method of match[3]?.split(', ') ?? []) routes.push({ method, path: stack.join('') });
+  }
+  return routes;
+}
+
+const withValues = (path: string): string => path.replace(/:[a-z_]+/g, 'some_id');
+
+describe('authentication', () => {
+  it('knows every route that the controllers declare', () => {
+    const declared = routeHandlers(suite.suite.gateway.app);
+    expect(declared.length).toBeGreaterThan(30);
+    expect(declared.filter(({ handler }) => !servedBy(handler) && !isPublic(handler))).toEqual([]);
+    const guarded = routesOfRouter().filter(({ path, method }) => !publicPaths.has(path) && !path.startsWith('/docs') && method !== 'HEAD');
+    expect(guarded).toHaveLength(declared.filter(({ handler }) => servedBy(handler)).length);
+  });
+
+  it('answers 401 to every route without a key, in every spelling of its path', async () => {
+    const guarded = routesOfRouter().filter(({ path }) => !publicPaths.has(path) && !path.startsWith('/docs'));
+    expect(guarded.length).toBeGreaterThan(30);
+    const wrong: string[] = [];
+    for (const { method, path } of guarded) {
+      const plain = withValues(path);
+      const spellings = [
+        plain,
+        plain.replace('/api/', '/%61pi/'),
+        plain.replace('/enterprise/', '/enterprise//'),
+        `/${plain}`,
+        `${plain}/`,
+        `${plain};x=1`,
+        plain.toUpperCase(),
+        `${plain}?x=1`,
+        plain.replace('/enterprise/', '/enterprise/./'),
+      ];
+      for (const spelling of spellings) {
+        for (const as of new Set([method, 'HEAD', 'OPTIONS', 'GET'])) {
+          const status = await rawStatus(as, spelling, { 'x-http-method-override': method });
+          if (status !== 401) wrong.push(`${as} ${spelling}: ${status}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it('answers 401 to a body that is not JSON before reading it, and to an absolute-form request', async () => {
+    const answer = await suite.as(null).send('/registry', { method: 'POST', body: '{bad' });
+    expect(answer.status).toBe(401);
+    expect(await rawStatus('GET', `${suite.root}/api/models/enterprise/registry`, {})).toBe(401);
+  });
+
+  it.each([
+    ['no scheme', (key: string) => key],
+    ['another scheme', (key: string) => `Basic ${key}`],
+    ['a wrong key', () => 'Bearer emr_live_00000000_wrongwrongwrongwrongwrongwrongwrongwrong'],
+    ['half of a key', (key: string) => `Bearer ${key.slice(0, 20)}`],
+    ['a key and more', (key: string) => `Bearer ${key}x`],
+    ['a very long key', () => `Bearer ${'k'.repeat(5_000)}`],
+    ['no key', () => 'Bearer '],
+  ])('refuses %s, always with the same answer', async (_, header) => {
+    const answer = await suite.as(null).send('/types', { headers: { authorization: header(suite.admin_key) } });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    expect(answer.body).toEqual((await suite.as(null).send('/types')).body);
+  });
+
+  it('leaves probes, Prometheus and the description open, and nothing else', async () => {
+    for (const path of ['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])
+      expect((await fetch(suite.root + path)).status).toBe(200);
+    for (const path of ['/', '/api', '/docs2', '/metrics/x', '/openapi.jsonx']) expect((await fetch(suite.root + path)).status).toBe(401);
+  });
+});
+
+describe('roles', () => {
+  it('are enforced on every route: 403 below, never 403 from it on', async () => {
+    const byRole = new Map<string, Api>();
+    for (const role of roles) byRole.set(role, await suite.withRole(role));
+    const declared = routeHandlers(suite.suite.gateway.app).flatMap(({ name, handler }) => {
+      const served = servedBy(handler);
+      return served ? [{ name, role: served.role, ...routeOf(handler) }] : [];
+    });
+    const wrong: string[] = [];
+    for (const { name, role: needed, method, path } of declared) {
+      for (const role of roles) {
+        // Bodies are empty, so that whoever may pass is stopped by the input's check or finds nothing.
+        const answer = await byRole.get(role)!.send(path, { method, ...(method !== 'GET' && method !== 'DELETE' && { body: {} }) });
+        const forbidden = answer.status === 403;
+        if (forbidden === roleSuffices(role, needed)) wrong.push(`${name} as ${role}: ${answer.status}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('keys', () => {
+  it('are shown once, work at once, and stop working in the answer after their revocation', async () => {
+    const created = await suite.api.data<{ key_id: string; key: string }>('/keys', {
+      method: 'POST',
+      body: { name: 'short-lived', role: 'viewer' },
+    });
+    const holder = suite.as(created.key);
+    expect((await holder.send('/types')).status).toBe(200);
+    expect(JSON.stringify(await suite.api.data('/keys'))).not.toContain(created.key);
+    await suite.api.data(`/keys/${created.key_id}`, { method: 'DELETE' });
+    expect((await holder.send('/types')).status).toBe(401);
+  });
+
+  it('stop working when they expire', async () => {
+    const soon = new Date(Date.now() + 400).toISOString();
+    const holder = await suite.withRole('viewer', { expires_at: soon });
+    expect((await holder.send('/types')).status).toBe(200);
+    await eventually(
+      () => holder.send('/types'),
+      ({ status }) => status === 401,
+    );
+  });
+
+  it('can be rotated with an overlap in which both work', async () => {
+    const old = await suite.api.data<{ key_id: string; key: string }>('/keys', {
+      method: 'POST',
+      body: { name: 'rotated', role: 'editor' },
+    });
+    const fresh = await suite.api.data<{ key: string; role: string }>(`/keys/${old.key_id}/rotate`, {
+      method: 'POST',
+      body: { overlap_minutes: 1 },
+    });
+    expect(fresh.role).toBe('editor');
+    for (const key of [old.key, fresh.key]) expect((await suite.as(key).send('/types')).status).toBe(200);
+    const last = await suite.api.data<{ key: string }>(`/keys/${old.key_id}/rotate`, { method: 'POST', body: { overlap_minutes: 0 } });
+    await eventually(
+      () => suite.as(old.key).send('/types'),
+      ({ status }) => status === 401,
+    );
+    expect((await suite.as(last.key).send('/types')).status).toBe(200);
+  });
+
+  it('narrowed to a sport see nothing else: a foreign model is answered as an unknown one', async () => {
+    const mine = await suite.api.register({ sport: 'NBA' });
+    const foreign = await suite.api.register({ sport: 'NFL' });
+    const narrow = await suite.withRole('releaser', { sports: ['NBA'] });
+    expect((await narrow.data<{ sport: string }[]>('/registry')).every(({ sport }) => sport === 'NBA')).toBe(true);
+    expect((await narrow.send(`/registry/${mine.model_id}`)).status).toBe(200);
+    const requests: [string, object?][] = [
+      [''],
+      ['/metrics'],
+      ['/health'],
+      ['/history'],
+      ['/inference?timing_ms=5', { method: 'POST' }],
+      ['/status', { method: 'POST', body: { to: 'canary', reason: 'mine now' } }],
+      ['', { method: 'PATCH', body: { description: 'mine now' } }],
+    ];
+    for (const [path, request] of requests) {
+      const seen = await narrow.send(`/registry/${foreign.model_id}${path}`, request);
+      const unknown = await narrow.send(`/registry/nfl_model_00000000${path}`, request);
+      expect([path, seen.status]).toEqual([path, 404]);
+      expect(JSON.stringify(seen.body).replaceAll(foreign.model_id, 'ID')).toBe(
+        JSON.stringify(unknown.body).replaceAll('nfl_model_00000000', 'ID'),
+      );
+    }
+    for (const path of ['/validation/history/', '/validation/regression-report/']) {
+      expect((await narrow.send(path + foreign.model_id)).status).toBe(404);
+    }
+    const register = { method: 'POST', body: { name: 'Elsewhere', version: '1.0.0', model_type: 'ensemble', sport: 'NFL' } };
+    expect(await narrow.failure('/registry', register)).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+  });
+
+  it('cannot be both admin and narrowed', async () => {
+    const body = { name: 'sly', role: 'admin', sports: ['MLB'] };
+    expect(await suite.api.failure('/keys', { method: 'POST', body })).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+  });
+});
+
+/** The method and a concrete path of a handler, from Nest's own metadata. */
+function routeOf(handler: object): { method: string; path: string } {
+  const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'];
+  const method = methods[Reflect.getMetadata('method', handler) as number] ?? 'GET';
+  const own = Reflect.getMetadata('path', handler) as string;
+  const match = routesOfRouter().find(({ method: known, path }) => known === method && path.endsWith(own) && handlerIs(path, handler));
+  if (!match) throw new Error(`No route ends in ${own}`);
+  return { method, path: withValues(match.path).replace('/api/models/enterprise', '') };
+}
+
+/** Several controllers have a handler at '/': the controller's own path tells them apart. */
+function handlerIs(path: string, handler: object): boolean {
+  const controller = controllerPathOf(handler);
+  const own = Reflect.getMetadata('path', handler) as string;
+  const expected = `/api/models/enterprise/${[controller, own]
+    .map((part) => part.replace(/^\/|\/$/g, ''))
+    .filter(Boolean)
+    .join('/')}`;
+  return path === expected;
+}
+
+function controllerPathOf(handler: object): string {
+  const found = routeHandlers(suite.suite.gateway.app).find((route) => route.handler === handler);
+  const className = found?.name.split('.')[0];
+  return { ValidationController: 'validation', FlagsController: 'flags' }[className ?? ''] ?? '';
+}
+
+/** The status of a request whose target is sent just as it is written. */
+function rawStatus(method: string, target: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(suite.suite.gateway.port, '127.0.0.1', () => {
+      const lines = Object.entries({ host: 'localhost', connection: 'close', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.write(`${method} ${target} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    });
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString()));
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1])));
+  });
+}
