@@ -36,7 +36,7 @@ describe('judging an answer', () => {
     [{ path: first, op: 'approx', value: 0.6, tolerance: 0.02 }, true],
     [{ path: first, op: 'approx', value: 0.6, tolerance: 0.001 }, false],
     [{ path: first, op: 'approx', value: 0.6, relative: 0.02 }, true],
-    [{ path: first, op: 'approx', value: 0.6, relative: 0.01 }, false],
+    [{ path: first, op: 'approx', value: 0.6, relative: 0.016 }, false],
     [{ path: first, op: 'approx', value: 0.6, tolerance: 0.02, relative: 0 }, true],
     [{ path: first, op: 'approx', value: 0.61, tolerance: 0 }, true],
     [{ path: '$.outputs[0].data', op: 'approx', value: [0.6, 0.4], tolerance: 0.02 }, true],
@@ -127,6 +127,16 @@ describe('judging an answer', () => {
       checks: [{}, { path: 'duration_ms', op: 'max_duration_ms', expected: 100, actual: 100.5, passed: false }],
     });
     expect(judge({ expectations: [{ op: 'exists' }], max_duration_ms: null }, answer, 1e9).outcome).toBe('passed');
+  });
+
+  it('takes no inherited property for an equal one', () => {
+    const expected: unknown = JSON.parse('{"__proto__":{}}');
+    expect(judge({ expectations: [{ op: 'equals', value: expected as Expectation['value'] }] }, { a: 1 }, 1).outcome).toBe('failed');
+  });
+
+  it('matches texts of up to 4000 characters', () => {
+    const outcome = (length: number): string => judge({ expectations: [{ op: 'matches', value: '^x' }] }, 'x'.repeat(length), 1).outcome;
+    expect([outcome(4000), outcome(4001)]).toEqual(['passed', 'failed']);
   });
 
   it('shortens what was large', () => {
