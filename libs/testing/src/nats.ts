@@ -1,0 +1,36 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startNats } from '#embedded/nats.js';
+
+export interface OwnNats {
+  readonly url: string;
+  readonly stop: () => Promise<void>;
+  /** As `kill -9`: no goodbye, nothing flushed. */
+  readonly kill: () => Promise<void>;
+  /** Starts it again on the same port and store, stopping it first if it runs. */
+  readonly restart: () => Promise<void>;
+}
+
+/** A nats-server with JetStream for one spec file alone. */
+export async function ownNats(): Promise<OwnNats> {
+  const storeDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-'));
+  let server = await startNats({ storeDir, revive: false });
+  const { url, port } = server;
+  return {
+    url,
+    async stop() {
+      await server.stop();
+      await rm(storeDir, { recursive: true, force: true });
+    },
+    async kill() {
+      if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
+      await server.stop();
+    },
+    async restart() {
+      await server.stop();
+      server = await startNats({ storeDir, port, revive: false });
+      if (server.port !== port) throw new Error(`Port ${port} was taken while the nats-server was down`);
+    },
+  };
+}
