@@ -73,7 +73,7 @@ describe('listing models', () => {
       let cursor: string | null = '';
       while (cursor !== null) {
         const query: string = `/registry?sport=NHL&limit=3&order_by=${order_by}${cursor && `&cursor=${cursor}`}`;
-        const { data, page } = await api.envelope<Model[]>(query);
+        const { data, page }: { data: Model[]; page?: { next_cursor: string | null } } = await api.envelope<Model[]>(query);
         expect(data.length).toBeLessThanOrEqual(3);
         seen.push(...data.map(({ model_id }) => model_id));
         cursor = page?.next_cursor ?? null;
@@ -208,7 +208,9 @@ describe('the audit', () => {
     const seen: AuditEntry[] = [];
     let cursor: string | null = '';
     while (cursor !== null && seen.length < 9) {
-      const { data, page } = await api.envelope<AuditEntry[]>(`/audit?limit=3${cursor && `&cursor=${cursor}`}`);
+      const { data, page }: { data: AuditEntry[]; page?: { next_cursor: string | null } } = await api.envelope<AuditEntry[]>(
+        `/audit?limit=3${cursor && `&cursor=${cursor}`}`,
+      );
       seen.push(...data);
       cursor = page?.next_cursor ?? null;
     }

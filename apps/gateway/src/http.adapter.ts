@@ -28,7 +28,7 @@ class GatewayAdapter extends FastifyAdapter {
   override setErrorHandler(handler: ErrorHandler): ReturnType<FastifyAdapter['setErrorHandler']> {
     return super.setErrorHandler((error, request, reply) => {
       const refusal = refusalOf(error);
-      if (refusal) sendError(reply as FastifyReply, refusal);
+      if (refusal) sendError(reply, refusal);
       else handler.call(this.getInstance(), error, request, reply);
     });
   }

@@ -61,9 +61,9 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
   const rest = fields.filter(({ name }) => !path.includes(name) && name !== 'if_match');
   const item = itemOf(output);
   const responses: MethodDecorator[] = [
-    ApiOkResponse({ description: 'Success', schema: envelope(componentRef(item ?? output), item !== null) as never }),
+    ApiOkResponse({ description: 'Success', schema: envelope(componentRef(item ?? output), item !== null) }),
     ...[400, 401, 403, 404, 409, 412, 413, 429, 500, 503].map((status) =>
-      ApiResponse({ status, description: descriptions[status], schema: componentRef(ErrorEnvelope) as never }),
+      ApiResponse({ status, description: descriptions[status], schema: componentRef(ErrorEnvelope) }),
     ),
   ];
   return applyDecorators(
@@ -71,7 +71,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
     HttpCode(200),
     ApiBearerAuth(),
     ApiOperation({ summary, description: `Role: \`${role}\`.` }),
-    ...path.map((name) => ApiParam({ name, schema: fieldSchema(fields.find((field) => field.name === name)) as never })),
+    ...path.map((name) => ApiParam({ name, schema: fieldSchema(fields.find((field) => field.name === name)) })),
     ...(from === 'query'
       ? rest.map((field) => ApiQuery({ name: field.name, required: field.required, schema: fieldSchema(field) as never }))
       : []),

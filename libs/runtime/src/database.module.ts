@@ -50,7 +50,7 @@ export async function openDatabase(
 async function migrate(schema: Schema, url: string): Promise<void> {
   const options = databaseOptions(schema, { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 });
   // A migration may take long, and waiting for another replica's turn too.
-  const source = await new DataSource({ ...options, extra: {} } as DataSourceOptions).initialize();
+  const source = await new DataSource({ ...options, extra: {} }).initialize();
   const lock = source.createQueryRunner();
   try {
     await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);

@@ -45,7 +45,7 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** `all` fills the bucket when NATS does not have it: on the first start, or after NATS lost its store. */
   publish<Record extends object>(view: ViewContract<Record>, all: () => Promise<Record[]>): void {
-    this.publications.set(view.bucket, { view: view as ViewContract<never>, all });
+    this.publications.set(view.bucket, { view: view, all });
   }
 
   async put<Record extends object>(manager: EntityManager, view: ViewContract<Record>, record: Record): Promise<void> {

@@ -3,15 +3,5 @@ import { type EntityManager } from 'typeorm';
 
 /** INSERT of one whole row. TypeORM's own partial type does not take free JSON; the parameter's type here asks for more than it, not less. */
 export async function insertRow<Row extends object>(manager: EntityManager, entity: Type<Row>, row: Row): Promise<void> {
-  await manager.insert(entity, row as never);
-}
-
-/** UPDATE of the columns that changed, by primary key. */
-export async function updateRow<Row extends object>(
-  manager: EntityManager,
-  entity: Type<Row>,
-  key: Partial<Row>,
-  change: Partial<Row>,
-): Promise<void> {
-  await manager.update(entity, key as never, change as never);
+  await manager.insert(entity, row);
 }

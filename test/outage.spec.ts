@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { type Model } from '#contracts/registry.js';
+import { createDatabase } from '#testing/database.js';
+import { ownNats } from '#testing/nats.js';
+import { freePort } from '#embedded/ports.js';
+import { Api, eventually } from './suite.harness.js';
+
+/** Real processes from dist, as in production: what SIGKILL does to one of them is not seen within one process. */
+const services = ['registry', 'metrics', 'validation', 'flags'] as const;
+type App = (typeof services)[number] | 'gateway';
+
+const admin_key = randomBytes(24).toString('hex');
+const pepper = randomBytes(24).toString('hex');
+const processes = new Map<App, ChildProcess>();
+const ports = new Map<App, number>();
+let nats: Awaited<ReturnType<typeof ownNats>>;
+let database: Awaited<ReturnType<typeof createDatabase>>;
+let api: Api;
+
+async function start(app: App): Promise<void> {
+  const port = String(ports.get(app));
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app, 'main.js')], {
+    stdio: 'ignore',
+    env: {
+      PATH: process.env.PATH,
+      NATS_URL: nats.url,
+      DATABASE_URL: database.url,
+      KEY_PEPPER: pepper,
+      BOOTSTRAP_ADMIN_KEY: admin_key,
+      HOST: '127.0.0.1',
+      PORT: port,
+      PROBE_HOST: '127.0.0.1',
+      PROBE_PORT: port,
+      LOG_LEVEL: 'silent',
+    },
+  });
+  processes.set(app, child);
+  await ready(app);
+}
+
+async function end(app: App, signal: NodeJS.Signals): Promise<number | null> {
+  const child = processes.get(app);
+  if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  child.kill(signal);
+  return (await exit)[0];
+}
+
+const ready = (app: App): Promise<boolean> =>
+  eventually(
+    () =>
+      fetch(`http://127.0.0.1:${ports.get(app)}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    Boolean,
+    20_000,
+  );
+
+beforeAll(async () => {
+  [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+  for (const app of [...services, 'gateway'] as const) ports.set(app, await freePort());
+  await Promise.all(([...services, 'gateway'] as const).map(start));
+  api = new Api(`http://127.0.0.1:${ports.get('gateway')}/api/models/enterprise`, admin_key);
+}, 60_000);
+
+afterAll(async () => {
+  for (const app of processes.keys()) await end(app, 'SIGKILL');
+  await nats.stop();
+  await database.drop();
+});
+
+/** A request that each service must answer itself, and what still works while it is down. */
+const requestOf = (model_id: string): Record<(typeof services)[number], string> => ({
+  registry: `/registry/${model_id}`,
+  metrics: `/registry/${model_id}/metrics`,
+  validation: `/validation/history/${model_id}`,
+  flags: '/flags',
+});
+
+describe.each(services)('while %s is killed and comes back', (victim) => {
+  it('its requests are answered 503 within 2.5 s, those of the others go on, and it recovers by itself', async () => {
+    const { model_id } = await api.register();
+    const requests = requestOf(model_id);
+    // Known to metrics and validation by their own views from here on.
+    for (const path of Object.values(requests)) await api.data(path);
+
+    const seen: { service: string; status: number; ms: number }[] = [];
+    let watching = true;
+    const watch = services.map(async (service) => {
+      while (watching) {
+        const began = performance.now();
+        const { status } = await api.send(requests[service]);
+        seen.push({ service, status, ms: performance.now() - began });
+      }
+    });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await end(victim, 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await start(victim);
+    await eventually(
+      () => api.send(requests[victim]),
+      ({ status }) => status === 200,
+    );
+    watching = false;
+    await Promise.all(watch);
+
+    expect(new Set(seen.map(({ status }) => status))).toEqual(new Set([200, 503]));
+    expect(new Set(seen.filter(({ status }) => status === 503).map(({ service }) => service))).toEqual(new Set([victim]));
+    expect(Math.max(...seen.map(({ ms }) => ms))).toBeLessThan(2_500);
+  }, 30_000);
+});
+
+describe('while a service is down', () => {
+  it('says which one, at once, and when to try again; inferences go on being recorded and are counted later', async () => {
+    const { model_id } = await api.register();
+    await api.data(`/registry/${model_id}/metrics`);
+    await end('metrics', 'SIGKILL');
+    // A killed process's connection is noticed by NATS with its socket.
+    await eventually(
+      () => api.send(`/registry/${model_id}/metrics`),
+      ({ status }) => status === 503,
+    );
+    const began = performance.now();
+    const answer = await api.send(`/registry/${model_id}/metrics`);
+    expect(performance.now() - began).toBeLessThan(500);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.body).toMatchObject({
+      success: false,
+      data: null,
+      error: { code: 'SERVICE_UNAVAILABLE', details: { service: 'metrics' } },
+    });
+    expect((await api.send(`/registry/${model_id}/health`)).status).toBe(503);
+
+    for (let index = 0; index < 20; index++) await api.data(`/registry/${model_id}/inference?timing_ms=${index}`, { method: 'POST' });
+    await start('metrics');
+    await eventually(
+      () => api.send(`/registry/${model_id}/metrics`),
+      ({ status, body }) => status === 200 && (body as { data: { total_inferences: number } }).data.total_inferences === 20,
+      10_000,
+    );
+  }, 30_000);
+
+  it('answers 503 for an unknown model and never 404, since nobody can tell', async () => {
+    await end('registry', 'SIGKILL');
+    for (const path of ['', '/metrics', '/health', '/inference?timing_ms=1']) {
+      const method = path.startsWith('/inference') ? 'POST' : 'GET';
+      await eventually(
+        () => api.send(`/registry/mlb_model_00000000${path}`, { method }),
+        ({ status }) => status === 503,
+      );
+    }
+    await start('registry');
+  }, 30_000);
+});
+
+describe('a graceful stop', () => {
+  it('answers what is in hand, exits with 0, and leaves nothing unanswered', async () => {
+    const models = await Promise.all(Array.from({ length: 3 }, () => api.register()));
+    const answers: number[] = [];
+    let watching = true;
+    const watch = models.map(async ({ model_id }) => {
+      while (watching) answers.push((await api.send(`/registry/${model_id}`)).status);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await end('registry', 'SIGTERM')).toBe(0);
+    await start('registry');
+    watching = false;
+    await Promise.all(watch);
+    expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(answers).toContain(200);
+  }, 30_000);
+});
+
+describe('when NATS itself restarts', () => {
+  it('says 503 meanwhile and goes on afterwards without a restart of anything', async () => {
+    const { model_id } = await api.register();
+    await nats.kill();
+    const began = performance.now();
+    expect((await api.send(`/registry/${model_id}`)).status).toBe(503);
+    expect((await api.send(`/registry/${model_id}/inference?timing_ms=1`, { method: 'POST' })).status).toBe(503);
+    expect(performance.now() - began).toBeLessThan(5_000);
+    await nats.restart();
+    await eventually(
+      () => api.send(`/registry/${model_id}`),
+      ({ status }) => status === 200,
+      15_000,
+    );
+    await api.data<Model>(`/registry/${model_id}`);
+    await eventually(
+      () => api.send(`/registry/${model_id}/inference?timing_ms=1`, { method: 'POST' }),
+      ({ status }) => status === 200,
+      15_000,
+    );
+  }, 45_000);
+});

@@ -1,0 +1,242 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import pg from 'pg';
+import { type Model, type Serving } from '#contracts/registry.js';
+import { type Expectation, type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
+import { startModelServer } from '../examples/model-server/server.mjs';
+import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+
+let suite: TestSuite;
+let api: Api;
+let models: Awaited<ReturnType<typeof startModelServer>>;
+let plain: PlainServer;
+
+beforeAll(async () => {
+  [suite, models, plain] = await Promise.all([startTestSuite(), startModelServer({ port: 0 }), startPlainServer()]);
+  api = suite.api;
+});
+afterAll(async () => {
+  await plain.close();
+  await models.close();
+  await suite.close();
+});
+
+interface PlainServer {
+  url: string;
+  /** What the next requests are answered with. */
+  answer: (body: unknown) => { status?: number; json?: unknown; text?: string; afterMs?: number };
+  calls: number;
+  close(): Promise<void>;
+}
+
+/** A model behind plain JSON whose answers a test decides. */
+async function startPlainServer(): Promise<PlainServer> {
+  const server: Server = createServer((request, response) => {
+    void (async () => {
+      let text = '';
+      for await (const chunk of request) text += String(chunk);
+      it.calls += 1;
+      const { status = 200, json, text: raw, afterMs = 0 } = it.answer(JSON.parse(text));
+      setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(raw ?? JSON.stringify(json)), afterMs);
+    })();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const it: PlainServer = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/predict`,
+    answer: () => ({ json: {} }),
+    calls: 0,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return it;
+}
+
+let caseNumber = 0;
+async function addCase(model: Model, expectations: Expectation[], more: object = {}): Promise<string> {
+  const test_case_id = `case_${++caseNumber}`;
+  const body = { test_case_id, applies_to: { model_id: model.model_id }, input: { x: 1 }, expectations, ...more };
+  await api.data('/validation/cases', { method: 'POST', body });
+  return test_case_id;
+}
+
+const served = (serving: Partial<Serving> = {}): Promise<Model> =>
+  api.register({ serving: { protocol: 'http_json', url: plain.url, timeout_ms: 1_000, ...serving } });
+
+const run = (model: Model, test_case_ids?: string[]): Promise<RunResult> =>
+  api.data('/validation/run', { method: 'POST', body: { model_id: model.model_id, ...(test_case_ids && { test_case_ids }) } });
+
+const details = ({ run_id }: RunResult): Promise<Run> => api.data(`/validation/runs/${run_id}`);
+
+const isOne: Expectation[] = [{ path: '$.y', op: 'equals', value: 1 }];
+
+describe('a validation run', () => {
+  it('calls a model by the Open Inference Protocol and judges its answer', async () => {
+    const model = await served({ protocol: 'oip_v2', url: `http://127.0.0.1:${models.port}`, model_name: 'mlb-props' });
+    const input = [{ name: 'features', datatype: 'FP64', shape: [1, 5], data: [1.4, 1.6, 1.0, 22, 1] }];
+    await addCase(model, [{ path: '$.outputs[0].data[0]', op: 'range', min: 0, max: 1 }], { input });
+    await addCase(model, [{ path: '$.outputs[0].shape', op: 'equals', value: [99] }], { input });
+    const result = await run(model);
+    expect(result).toEqual({
+      run_id: expect.stringMatching(new RegExp(`^validation_${model.model_id}_\\d{10}$`)) as string,
+      status: 'failed',
+      total_tests: 2,
+      passed_tests: 1,
+      failed_tests: 1,
+      error_tests: 0,
+      regression_detected: false,
+      regression_severity: 'none',
+    });
+  });
+
+  it('says of every case what was expected, what came and why it is not right', async () => {
+    plain.answer = () => ({ json: { y: 2 } });
+    const model = await served();
+    const id = await addCase(model, isOne);
+    const { results } = await details(await run(model));
+    expect(results).toEqual([
+      {
+        test_case_id: id,
+        outcome: 'failed',
+        duration_ms: expect.any(Number) as number,
+        reason: expect.stringContaining('$.y') as string,
+        checks: [{ path: '$.y', op: 'equals', passed: false, expected: 1, actual: 2, reason: expect.any(String) as string }],
+      },
+    ]);
+  });
+
+  it.each<[string, PlainServer['answer'], string]>([
+    ['answers too late', () => ({ json: { y: 1 }, afterMs: 1_500 }), 'TIMEOUT'],
+    ['answers 500', () => ({ status: 500, json: { error: 'out of memory' } }), 'MODEL_ERROR'],
+    ['answers no JSON', () => ({ text: '<html>' }), 'INVALID_ANSWER'],
+    ['redirects', () => ({ status: 302, json: {} }), 'REDIRECT_REFUSED'],
+  ])('is an error, not a failure, when the model server %s', async (_, answer, code) => {
+    plain.answer = answer;
+    const model = await served();
+    await addCase(model, isOne);
+    const result = await run(model);
+    expect(result).toMatchObject({ status: 'error', error_tests: 1, failed_tests: 0 });
+    expect((await details(result)).results[0]?.reason).toContain(code);
+  });
+
+  it('is an error when nobody listens, and never calls a private network that is not allowed', async () => {
+    const nobody = await served({ url: 'http://127.0.0.1:9/' });
+    await addCase(nobody, isOne);
+    expect((await details(await run(nobody))).results[0]?.reason).toContain('UNREACHABLE');
+    const metadata = await served({ url: 'http://169.254.169.254/latest/meta-data/' });
+    await addCase(metadata, isOne);
+    expect((await details(await run(metadata))).results[0]?.reason).toContain('ADDRESS_NOT_ALLOWED');
+  });
+
+  it('fails a case that takes longer than it may', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 60 });
+    const model = await served();
+    await addCase(model, isOne, { max_duration_ms: 20 });
+    expect(await run(model)).toMatchObject({ status: 'failed', failed_tests: 1 });
+  });
+
+  it('runs only the cases that it is asked for, and says which of them are wrong', async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    const model = await served();
+    const [first] = [await addCase(model, isOne), await addCase(model, isOne)];
+    expect(await run(model, [first])).toMatchObject({ status: 'passed', total_tests: 1 });
+    const ask = (test_case_ids: string[]) =>
+      api.failure('/validation/run', { method: 'POST', body: { model_id: model.model_id, test_case_ids } });
+    expect(await ask(['no_such_case'])).toMatchObject({ status: 404, code: 'TEST_CASE_NOT_FOUND' });
+    const other = await addCase(await served(), isOne);
+    expect(await ask([other])).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+  });
+
+  it('needs a model that is served and a case that applies', async () => {
+    const unserved = await api.register();
+    const ask = (model: Model) => api.failure('/validation/run', { method: 'POST', body: { model_id: model.model_id } });
+    expect(await ask(unserved)).toMatchObject({ status: 409, code: 'MODEL_NOT_SERVED' });
+    expect(await ask(await served())).toMatchObject({ status: 409, code: 'NO_TEST_CASES' });
+    expect(await ask({ ...unserved, model_id: 'mlb_model_00000000' })).toMatchObject({ status: 404, code: 'MODEL_NOT_FOUND' });
+  });
+
+  it('has an id of its own however many start in the same second', async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    const model = await served();
+    await addCase(model, isOne);
+    const results = await Promise.all(Array.from({ length: 6 }, () => run(model)));
+    expect(new Set(results.map(({ run_id }) => run_id)).size).toBe(6);
+    expect(results.every(({ status }) => status === 'passed')).toBe(true);
+  });
+});
+
+describe('a regression', () => {
+  it('is found against the stable version’s last passed run, and shows in history and report', async () => {
+    const name = 'Regressing';
+    const serving: Serving = { protocol: 'http_json', url: plain.url };
+    const stable = await api.registerAs('stable', { name, version: '1.0.0', serving });
+    const candidate = await api.register({ name, version: '1.1.0', serving });
+    const cases = Array.from({ length: 5 }, (_, index) => ({
+      test_case_id: `regressing_${index}`,
+      applies_to: { name },
+      input: { index },
+      expectations: isOne,
+    }));
+    for (const body of cases) await api.data('/validation/cases', { method: 'POST', body });
+    plain.answer = () => ({ json: { y: 1 } });
+    const baseline = await run(stable);
+    expect(baseline).toMatchObject({ status: 'passed', total_tests: 5 });
+
+    plain.answer = (body) => ({ json: { y: (body as { index: number }).index === 3 ? 0 : 1 } });
+    const result = await run(candidate);
+    expect(result).toMatchObject({ status: 'failed', regression_detected: true, regression_severity: 'medium' });
+    expect(await details(result)).toMatchObject({ baseline_run_id: baseline.run_id, regressed_test_case_ids: ['regressing_3'] });
+
+    expect(await api.data(`/validation/regression-report/${candidate.model_id}`)).toEqual({
+      model_id: candidate.model_id,
+      period_days: 7,
+      total_validation_runs: 1,
+      runs_with_regression: 1,
+      regression_rate: 1,
+      recent_regression_rate: 1,
+      trend: 'stable',
+      last_validation: expect.any(String) as string,
+      severity_breakdown: { high: 0, medium: 1, low: 0 },
+    });
+    const history = await api.data<ValidationHistory>(`/validation/history/${candidate.model_id}?days=1`);
+    expect(history).toMatchObject({ period_days: 1, validation_runs: [{ run_id: result.run_id, regression_detected: true }] });
+  });
+});
+
+describe('the nightly validation', () => {
+  it('judges every canary and stable model, once however often it is asked for', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 100 });
+    const good = await api.registerAs('canary', { serving: { protocol: 'http_json', url: plain.url } });
+    await addCase(good, isOne);
+    const active = (
+      await Promise.all(['canary', 'stable'].map((status) => api.data<Model[]>(`/registry?status=${status}&limit=1000`)))
+    ).flat();
+    const rounds = await Promise.all(Array.from({ length: 4 }, () => api.data<NightlyResult>('/validation/nightly', { method: 'POST' })));
+    for (const round of rounds) expect(round).toEqual(rounds[0]);
+    const [{ models_processed, results_summary }] = rounds as [NightlyResult];
+    expect(models_processed).toBe(active.length);
+    expect(results_summary.passed + results_summary.failed + results_summary.errors).toBe(models_processed);
+    const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${good.model_id}`);
+    expect(validation_runs.map(({ status }) => status)).toEqual(['passed']);
+  });
+});
+
+describe('a run whose process died', () => {
+  it('is marked an error by whoever looks next, and never stays running', async () => {
+    const model = await served();
+    const client = new pg.Client({ connectionString: suite.database_url });
+    await client.connect();
+    await client.query(
+      `INSERT INTO validation.runs VALUES ($1, $2, 'manual', NULL, 'running', now(), NULL, now() - interval '1 second', 3, 0, 0, 0, false, 'none', NULL, '[]', '[]', '')`,
+      [`validation_${model.model_id}_1`, model.model_id],
+    );
+    await client.end();
+    const seen = await eventually(
+      () => api.data<Run>(`/validation/runs/validation_${model.model_id}_1`),
+      ({ status }) => status !== 'running',
+      10_000,
+    );
+    expect(seen).toMatchObject({ status: 'error', error_tests: 3, reason: 'the service stopped while this ran' });
+  }, 15_000);
+});
