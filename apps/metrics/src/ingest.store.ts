@@ -135,10 +135,10 @@ async function lockLedger(manager: EntityManager, sources: string[]): Promise<Ma
     'INSERT INTO metrics.ingest_ledger (source) SELECT source FROM unnest($1::text[]) AS source ORDER BY source COLLATE "C" ON CONFLICT DO NOTHING',
     [sources],
   );
-  const rows = (await manager.query(
+  const rows = await manager.query<{ source: string; applied: string }[]>(
     'SELECT source, applied::text FROM metrics.ingest_ledger WHERE source = ANY($1) ORDER BY source COLLATE "C" FOR UPDATE',
     [sources],
-  )) as { source: string; applied: string }[];
+  );
   return new Map(rows.map(({ source, applied }) => [source, AppliedRange.parse(applied)]));
 }
 
@@ -163,10 +163,10 @@ async function addWindows(manager: EntityManager, windows: Window[]): Promise<vo
     `INSERT INTO metrics.model_window (model_id, period, window_start) SELECT * FROM ${given} ORDER BY ${order} ON CONFLICT DO NOTHING`,
     keys,
   );
-  const rows = (await manager.query(
+  const rows = await manager.query<StoredWindow[]>(
     `SELECT * FROM metrics.model_window WHERE (model_id, period, window_start) IN (SELECT * FROM ${given}) ORDER BY ${order} FOR UPDATE`,
     keys,
-  )) as StoredWindow[];
+  );
   const stored = new Map(rows.map((row) => [windowKey(row.model_id, row.period, row.window_start.toISOString()), row]));
   const sums = windows.map((window) => added(window, stored.get(windowKey(window.model_id, window.period, window.window_start))));
   await manager.query(

@@ -7,10 +7,10 @@ import { type ModelEntity } from './model.entity.js';
  * Of two racing promotions one wins and the other hears so. `now()` is when the transaction began, an audit row's `at` when it was written.
  */
 export async function assertNoNewerPromotion(manager: EntityManager, stable: ModelEntity): Promise<void> {
-  const newer = (await manager.query(
+  const newer = await manager.query<unknown[]>(
     `SELECT 1 FROM registry.audit WHERE subject_id = $1 AND action = 'model.status_changed' AND after->>'status' = 'stable' AND at > now() LIMIT 1`,
     [stable.model_id],
-  )) as unknown[];
+  );
   if (newer.length === 0) return;
   throw new AppError(
     'STATUS_CHANGE_CONFLICT',

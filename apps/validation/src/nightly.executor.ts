@@ -36,8 +36,8 @@ export class NightlyExecutor {
       lease_until: leaseFrom(now),
       ...nightlySummary([]),
     };
-    const { raw } = await this.nightlies.createQueryBuilder().insert().values(nightly).orIgnore().returning('nightly_id').execute();
-    if ((raw as unknown[]).length === 0) return this.nightlies.findOneBy({ unfinished: true });
+    const inserted = await this.nightlies.createQueryBuilder().insert().values(nightly).orIgnore().returning('nightly_id').execute();
+    if ((inserted.raw as unknown[]).length === 0) return this.nightlies.findOneBy({ unfinished: true });
     void runAs(system('nightly'), () => this.work(nightly));
     return nightly;
   }

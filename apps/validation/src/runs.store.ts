@@ -50,14 +50,14 @@ export class RunsStore {
     };
     for (let second = Math.floor(now / 1000); ; second++) {
       const named = { ...run, run_id: `validation_${model_id}_${second}` };
-      const { raw } = await this.runs
+      const inserted = await this.runs
         .createQueryBuilder()
         .insert()
         .values(named as never)
         .orIgnore()
         .returning('run_id')
         .execute();
-      if ((raw as unknown[]).length > 0) return named;
+      if ((inserted.raw as unknown[]).length > 0) return named;
     }
   }
 

@@ -1,0 +1,28 @@
+// `npm run check`: everything that is known without running the code, two at a time.
+import { checkNode, install } from './install.mjs';
+import { npx } from './steps.mjs';
+
+checkNode();
+install();
+
+const checks = [
+  ['lint', 'eslint/bin/eslint.js', ['.'], 'npx eslint --fix .'],
+  ['types', 'typescript/bin/tsc', ['-p', 'tsconfig.json'], 'npx tsc'],
+  ['format', 'prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.'], 'npx prettier --write .'],
+  ['structure', 'dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'test', 'bench'], 'npx depcruise apps libs'],
+  ['unused', 'knip/bin/knip.js', [], 'npx knip'],
+];
+
+let failed = false;
+const rest = checks.values();
+async function worker() {
+  for (const [name, command, args, retry] of rest) {
+    const { code, output, seconds } = await npx(command, args);
+    console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name.padEnd(10)} ${seconds} s`);
+    if (code === 0) continue;
+    failed = true;
+    console.error(`${output}\nMend it, or look again with: ${retry}`);
+  }
+}
+await Promise.all([worker(), worker()]);
+process.exit(failed ? 1 : 0);
