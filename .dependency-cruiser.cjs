@@ -7,18 +7,43 @@ const domain = { path: `^apps/${services}/src/`, pathNot: '/main\\.ts$|\\.[a-z]+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'contracts-and-statistics-stand-alone', severity: 'error', from: { path: '^libs/(contracts|statistics)/' }, to: { path: '^(apps|libs/(?!contracts/|statistics/))' } },
-    { name: 'contracts-and-statistics-do-no-io', severity: 'error', from: { path: '^libs/(contracts|statistics)/src/', pathNot: '\\.spec\\.ts$' }, to: { path: io } },
+    {
+      name: 'contracts-and-statistics-stand-alone',
+      severity: 'error',
+      from: { path: '^libs/(contracts|statistics)/' },
+      to: { path: '^(apps|libs/(?!contracts/|statistics/))' },
+    },
+    {
+      name: 'contracts-and-statistics-do-no-io',
+      severity: 'error',
+      from: { path: '^libs/(contracts|statistics)/src/', pathNot: '\\.spec\\.ts$' },
+      to: { path: io },
+    },
     { name: 'runtime-knows-no-app', severity: 'error', from: { path: '^libs/runtime/' }, to: { path: '^(apps|libs/(embedded|testing))/' } },
-    { name: 'embedded-knows-nothing', severity: 'error', from: { path: '^libs/embedded/', pathNot: '\\.(spec|harness)\\.ts$' }, to: { path: '^(apps|libs/(?!embedded/))' } },
+    {
+      name: 'embedded-knows-nothing',
+      severity: 'error',
+      from: { path: '^libs/embedded/', pathNot: '\\.(spec|harness)\\.ts$' },
+      to: { path: '^(apps|libs/(?!embedded/))' },
+    },
     {
       name: 'apps-meet-on-nats-only',
       severity: 'error',
       from: { path: `^apps/${services}/` },
       to: { path: '^apps/', pathNot: '^apps/$1/' },
     },
-    { name: 'embedded-is-for-laptops-and-tests', severity: 'error', from: { path: `^(apps/${services}|libs/(contracts|runtime|statistics))/` }, to: { path: '^libs/embedded/' } },
-    { name: 'testing-is-for-specs', severity: 'error', from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|^libs/(testing/|embedded/src/embedded\\.harness)' }, to: { path: '^libs/testing/' } },
+    {
+      name: 'embedded-is-for-laptops-and-tests',
+      severity: 'error',
+      from: { path: `^(apps/${services}|libs/(contracts|runtime|statistics))/` },
+      to: { path: '^libs/embedded/' },
+    },
+    {
+      name: 'testing-is-for-specs',
+      severity: 'error',
+      from: { path: '^(apps|libs)/', pathNot: '\\.spec\\.ts$|^libs/(testing/|embedded/src/embedded\\.harness)' },
+      to: { path: '^libs/testing/' },
+    },
     { name: 'domain-is-pure', severity: 'error', from: domain, to: { path: 'node_modules/(@nestjs|typeorm|@nats-io|rxjs)/' } },
   ],
   options: {

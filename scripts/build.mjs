@@ -31,7 +31,9 @@ export async function compile(source, target) {
     }),
   );
   const present = await readdir(target, { recursive: true, withFileTypes: true }).catch(() => []);
-  const stale = present.filter((entry) => entry.isFile() && /\.js(\.map)?$/.test(entry.name)).map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+  const stale = present
+    .filter((entry) => entry.isFile() && /\.js(\.map)?$/.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
   await Promise.all(stale.filter((file) => !made.has(file)).map((file) => rm(file, { force: true })));
 }
 

@@ -9,7 +9,12 @@ const checks = [
   ['lint', 'eslint/bin/eslint.js', ['.'], 'npx eslint --fix .'],
   ['types', 'typescript/bin/tsc', ['-p', 'tsconfig.json'], 'npx tsc'],
   ['format', 'prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.'], 'npx prettier --write .'],
-  ['structure', 'dependency-cruiser/bin/dependency-cruise.mjs', ['--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'test', 'bench'], 'npx depcruise apps libs'],
+  [
+    'structure',
+    'dependency-cruiser/bin/dependency-cruise.mjs',
+    ['--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'test', 'bench'],
+    'npx depcruise apps libs',
+  ],
   ['unused', 'knip/bin/knip.js', [], 'npx knip'],
 ];
 

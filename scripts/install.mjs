@@ -17,7 +17,9 @@ export function checkNode() {
 }
 
 export function install() {
-  const lockfile = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex');
+  const lockfile = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex');
   if (read(stamp) === lockfile) return;
   console.log('Installing dependencies…');
   // npm says where it is to the scripts that it runs; without it, it is looked for on the PATH.

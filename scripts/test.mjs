@@ -23,7 +23,9 @@ if (jestArguments.length === 0) {
 }
 
 const jest = ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...jestArguments];
-const { code, output, seconds } = await run(process.execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], { FORCE_COLOR: '0' });
+const { code, output, seconds } = await run(process.execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
+  FORCE_COLOR: '0',
+});
 let counts;
 try {
   counts = JSON.parse(readFileSync(report, 'utf8'));
@@ -33,7 +35,10 @@ try {
   rmSync(report, { force: true });
 }
 // With --json jest also prints the report itself, on one line.
-const readable = output.split('\n').filter((line) => !line.startsWith('{"num')).join('\n');
+const readable = output
+  .split('\n')
+  .filter((line) => !line.startsWith('{"num'))
+  .join('\n');
 if (code !== 0 || process.env.VERBOSE) console.error(readable);
 console.log(`tests   ${seconds} s, ${counts.numTotalTestSuites} files`);
 for (const { name, assertionResults, message } of counts.testResults) {

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { roles, roleSuffices } from '#contracts/access.js';
-import { routeHandlers } from '#gateway/declared-routes.js';
-import { isPublic, servedBy } from '#gateway/serves.js';
+import { routeHandlers } from '#gateway/declared-routes.check.js';
+import { isPublic, servedBy } from '#gateway/serves.decorator.js';
 import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;

@@ -18,7 +18,7 @@ import { Bus } from '#runtime/bus.js';
 import { cursorText } from '#runtime/cursor.js';
 import { GatewayConfig } from './gateway.config.js';
 import { KeyGuard } from './key.guard.js';
-import { Input, Serves } from './serves.js';
+import { Input, Serves } from './serves.decorator.js';
 
 const audits = (['registry', 'validation', 'flags'] as const).map(listAuditOf);
 

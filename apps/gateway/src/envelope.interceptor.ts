@@ -2,7 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { type Page } from '#contracts/page.js';
-import { itemOf, servedBy } from './serves.js';
+import { itemOf, servedBy } from './serves.decorator.js';
 
 /** `{success, data}` around every answer, `page` beside the data of a list, and an ETag for whatever has a revision. */
 @Injectable()

@@ -18,7 +18,7 @@ import {
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
-import { Input, Serves } from './serves.js';
+import { Input, Serves } from './serves.decorator.js';
 
 @Controller('flags')
 export class FlagsController {

@@ -8,13 +8,13 @@ import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
-import { assertRolesDeclared } from './declared-routes.js';
+import { assertRolesDeclared } from './declared-routes.check.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
-import { describeApi } from './openapi.js';
+import { describeApi } from './openapi.document.js';
 
 /** As the router matched them, so that no spelling of a path can pass for one of these. */
 const publicRoutes = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/openapi.yaml', '/docs', '/docs/*']);

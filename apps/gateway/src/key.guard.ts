@@ -5,7 +5,7 @@ import { type Actor, keyMac, type KeyRecord, keysView, roleSuffices } from '#con
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
-import { isPublic, servedBy } from './serves.js';
+import { isPublic, servedBy } from './serves.decorator.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

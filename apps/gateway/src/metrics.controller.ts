@@ -5,7 +5,7 @@ import { getModel, ModelRef } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { InferencePublisher } from './inference.publisher.js';
 import { KnownModels } from './known-models.store.js';
-import { Input, Serves } from './serves.js';
+import { Input, Serves } from './serves.decorator.js';
 
 @Controller()
 export class MetricsController {

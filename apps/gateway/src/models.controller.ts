@@ -24,7 +24,7 @@ import {
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
 import { KnownModels } from './known-models.store.js';
-import { Input, Serves } from './serves.js';
+import { Input, Serves } from './serves.decorator.js';
 
 @Controller()
 export class ModelsController {

@@ -3,7 +3,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { Readiness, type ReadinessReport } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
-import { Public } from './serves.js';
+import { Public } from './serves.decorator.js';
 
 /** What Kubernetes and Prometheus ask; outside the prefix, so that an ingress need not show it to the world. */
 @ApiExcludeController()

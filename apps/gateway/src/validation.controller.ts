@@ -31,7 +31,7 @@ import {
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
-import { Input, Serves } from './serves.js';
+import { Input, Serves } from './serves.decorator.js';
 
 const wait_ms = 1_000;
 /** How long a request waits for a run; the run itself goes on, and is found under its run_id. */

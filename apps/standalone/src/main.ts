@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ServerError } from '#embedded/server-error.js';
 import { ConfigError, readConfig } from '#runtime/config.js';
 import { runDemo } from './demo/demo.process.js';
 import { StandaloneConfig } from './standalone.config.js';
@@ -51,12 +52,16 @@ Model servers on this machine may be called by validations (loopback is allowed)
 
 const print = (line: string): void => console.log(line);
 let running: Standalone | undefined;
+let stopDemo: (() => Promise<void>) | undefined;
 let stopping = false;
+// A signal while servers are still starting is obeyed once they can be stopped.
+let stopRequested = false;
 
 async function stop(code: number): Promise<never> {
   if (stopping) process.exit(code);
   stopping = true;
   setTimeout(() => process.exit(code || 1), 20_000).unref();
+  await stopDemo?.();
   await running?.close();
   process.exit(code);
 }
@@ -67,11 +72,9 @@ async function run(): Promise<void> {
   running = await startStandalone(config, print);
   if (stopRequested) await stop(0);
   print(banner(running));
-  if (demo) await runDemo({ ...running, speed, print });
+  if (demo) stopDemo = await runDemo({ ...running, speed, print });
 }
 
-// A signal while servers are still starting is obeyed once they can be stopped.
-let stopRequested = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     if (running) void stop(0);
@@ -83,7 +86,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await run();
 } catch (error) {
-  const expected = error instanceof StartError || error instanceof ConfigError;
+  const expected = error instanceof StartError || error instanceof ConfigError || error instanceof ServerError;
   console.error(expected ? error.message : error);
   if (!expected) console.error('\nLogs are in DATA_DIR (.data). Set LOG_LEVEL=debug to see more.');
   await stop(1);

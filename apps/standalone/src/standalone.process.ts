@@ -15,6 +15,7 @@ export interface Standalone extends Running {
   url: string;
   root: string;
   key: string;
+  nats_url: string;
   dataDir: string;
 }
 
@@ -54,7 +55,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
     });
     stops.push(() => suite.close());
     const root = `http://${config.HOST}:${port}`;
-    return { url: `${root}/api/models/enterprise`, root, key, dataDir, close };
+    return { url: `${root}/api/models/enterprise`, root, key, nats_url, dataDir, close };
   } catch (error) {
     await close();
     throw error;

@@ -13,7 +13,15 @@ const mlb = 'MLB Prop Predictor';
 const nfl = 'NFL Yardage Ensemble';
 
 export const models: DemoModel[] = [
-  { name: mlb, version: '1.0.0', model_type: 'traditional_ml', sport: 'MLB', status: 'retired', retention_days: 30, description: 'First regression on box scores' },
+  {
+    name: mlb,
+    version: '1.0.0',
+    model_type: 'traditional_ml',
+    sport: 'MLB',
+    status: 'retired',
+    retention_days: 30,
+    description: 'First regression on box scores',
+  },
   { name: mlb, version: '1.4.2', model_type: 'ensemble', sport: 'MLB', status: 'deprecated', description: 'Gradient-boosted trees' },
   {
     name: mlb,
@@ -25,7 +33,15 @@ export const models: DemoModel[] = [
     rollout_percentage: 75,
     served: { protocol: 'oip_v2', as: 'mlb-props' },
   },
-  { name: mlb, version: '2.2.0', model_type: 'transformer', sport: 'MLB', status: 'canary', description: 'Adds weather and park factors', rollout_percentage: 25 },
+  {
+    name: mlb,
+    version: '2.2.0',
+    model_type: 'transformer',
+    sport: 'MLB',
+    status: 'canary',
+    description: 'Adds weather and park factors',
+    rollout_percentage: 25,
+  },
   {
     name: nfl,
     version: '1.2.0',
@@ -37,8 +53,22 @@ export const models: DemoModel[] = [
     served: { protocol: 'http_json', as: 'nfl-props' },
   },
   { name: nfl, version: '1.3.0', model_type: 'ensemble', sport: 'NFL', status: 'development', description: 'Adds injury reports' },
-  { name: 'NBA Line Mover', version: '0.9.0', model_type: 'traditional_ml', sport: 'NBA', status: 'deprecated', description: 'Elo with pace' },
-  { name: 'NBA Line Mover', version: '1.0.0', model_type: 'transformer', sport: 'NBA', status: 'development', description: 'Shot-chart transformer' },
+  {
+    name: 'NBA Line Mover',
+    version: '0.9.0',
+    model_type: 'traditional_ml',
+    sport: 'NBA',
+    status: 'deprecated',
+    description: 'Elo with pace',
+  },
+  {
+    name: 'NBA Line Mover',
+    version: '1.0.0',
+    model_type: 'transformer',
+    sport: 'NBA',
+    status: 'development',
+    description: 'Shot-chart transformer',
+  },
 ];
 
 /** The statuses between registration and the one wanted. */

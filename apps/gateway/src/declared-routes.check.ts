@@ -1,7 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
-import { isPublic, servedBy } from './serves.js';
+import { isPublic, servedBy } from './serves.decorator.js';
 
 /** Every controller method that is a route, with its class. */
 export function routeHandlers(app: INestApplication): { name: string; handler: object }[] {

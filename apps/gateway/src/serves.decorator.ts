@@ -98,7 +98,7 @@ const descriptions: Record<number, string> = {
   503: 'A service is not available; Retry-After tells when to try again',
 };
 
-/** Names the envelope of errors in the OpenAPI file; its schema is written out in openapi.ts. */
+/** Names the envelope of errors in the OpenAPI file; its schema is written out in openapi.document.ts. */
 export class ErrorEnvelope {}
 
 const revisionPattern = /^(?:W\/)?"(\d{1,15})"$/;

@@ -1,0 +1,50 @@
+interface Failure {
+  code: string;
+  message: string;
+  details: Record<string, unknown> | null;
+}
+
+/** The REST surface answered with an error. */
+export class RestError extends Error {
+  constructor(readonly failure: Failure) {
+    super(`${failure.code}: ${failure.message}`);
+  }
+}
+
+/** The REST surface, as any client has it. */
+export class RestClient {
+  constructor(
+    private readonly url: string,
+    private readonly key: string,
+  ) {}
+
+  async send<Data>(method: string, path: string, body?: object): Promise<Data> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, ...(body && { 'content-type': 'application/json' }) },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const envelope = (await response.json()) as { data: Data; error?: Failure };
+    if (envelope.error) throw new RestError(envelope.error);
+    return envelope.data;
+  }
+
+  get<Data>(path: string): Promise<Data> {
+    return this.send('GET', path);
+  }
+
+  /** What is there already is left as it is: null then, or what `known` makes of the error's details. */
+  async ensure<Data>(
+    path: string,
+    body: object,
+    code: string,
+    known?: (details: Record<string, unknown>) => Promise<Data>,
+  ): Promise<Data | null> {
+    try {
+      return await this.send<Data>('POST', path, body);
+    } catch (error) {
+      if (!(error instanceof RestError) || error.failure.code !== code) throw error;
+      return known ? known(error.failure.details ?? {}) : null;
+    }
+  }
+}
