@@ -2,7 +2,7 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts
+RUN npm install --no-save --ignore-scripts
 COPY .swcrc nest-cli.json tsconfig.json ./
 COPY scripts scripts
 COPY apps apps
@@ -12,7 +12,7 @@ RUN node scripts/build.mjs
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts
+RUN npm install --no-save --omit=dev --ignore-scripts
 
 FROM node:24-slim
 ENV NODE_ENV=production

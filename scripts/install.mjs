@@ -25,13 +25,18 @@ export function install() {
   // npm says where it is to the scripts that it runs; without it, it is looked for on the PATH.
   const npm = process.env.npm_execpath;
   const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  const { status, stdout, stderr, error } = spawnSync(command, [...first, 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: root,
-    encoding: 'utf8',
-  });
+  // Not `npm ci`: it refuses a lockfile made where the registry had no binaries for other platforms. The lockfile still decides, unchanged.
+  const { status, stdout, stderr, error } = spawnSync(
+    command,
+    [...first, 'install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
   if (status !== 0) {
     console.error(`${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
-    console.error('The dependencies could not be installed (see above). Check the network, then type: npm ci');
+    console.error('The dependencies could not be installed (see above). Check the network, then type: npm install --no-save');
     process.exit(1);
   }
   writeFileSync(stamp, lockfile);
