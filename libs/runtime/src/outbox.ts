@@ -113,10 +113,10 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
 
   private relay(): Promise<number> {
     return this.database.transaction(async (manager) => {
-      const [lock] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1, hashtext(current_setting($2))) AS taken', [
-        relayLock,
-        'application_name',
-      ]);
+      const [lock] = await manager.query<{ taken: boolean }[]>(
+        'SELECT pg_try_advisory_xact_lock($1, hashtext(current_setting($2))) AS taken',
+        [relayLock, 'application_name'],
+      );
       if (!lock?.taken) return 0;
       const rows = await manager.find(OutboxEntity, { order: { outbox_id: 'ASC' }, take: batchSize });
       for (const { bucket, key, value } of rows) {

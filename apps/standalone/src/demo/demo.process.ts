@@ -31,7 +31,7 @@ const examples = new URL('../../../../examples/', import.meta.url);
 export async function runDemo({ url, key, nats_url, speed, print }: DemoOptions): Promise<() => Promise<void>> {
   const rest = new RestClient(url, key);
   const { startModelServer } = (await import(new URL('model-server/server.mjs', examples).href)) as {
-    startModelServer(options: { port: number }): Promise<ModelServer>;
+    startModelServer: (options: { port: number }) => Promise<ModelServer>;
   };
   const server = await startModelServer({ port: 0 });
   try {
