@@ -16,7 +16,7 @@ interface Route {
   path: string;
 }
 
-const publicPaths = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/openapi.yaml', '/docs', '/docs/*']);
+const publicPaths = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs']);
 
 /** Every route that the router itself knows, whoever added it. */
 function routesOfRouter(): Route[] {
@@ -204,7 +204,7 @@ function routeOf(handler: object): { method: string; path: string } {
   const methods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'];
   const method = methods[Reflect.getMetadata('method', handler) as number] ?? 'GET';
   const own = Reflect.getMetadata('path', handler) as string;
-  const match = routesOfRouter().find(({ method: known, path }) => known === method && path.endsWith(own) && handlerIs(path, handler));
+  const match = routesOfRouter().find(({ method: known, path }) => known === method && handlerIs(path, handler));
   if (!match) throw new Error(`No route ends in ${own}`);
   return { method, path: withValues(match.path).replace('/api/models/enterprise', '') };
 }

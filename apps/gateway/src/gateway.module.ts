@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { AccessController } from './access.controller.js';
 import { CallerInterceptor } from './caller.interceptor.js';
+import { ApiDescription, DocsController } from './docs.controller.js';
 import { EnvelopeInterceptor } from './envelope.interceptor.js';
 import { FlagsController } from './flags.controller.js';
 import { GatewayConfig } from './gateway.config.js';
@@ -42,7 +43,8 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
-      controllers: [RootController],
+      controllers: [RootController, DocsController],
+      providers: [ApiDescription],
     };
   }
 }

@@ -2,13 +2,13 @@ import { type AddressInfo } from 'node:net';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { SwaggerModule } from '@nestjs/swagger';
 import { toAppError } from '#runtime/errors.filter.js';
 import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
+import { ApiDescription } from './docs.controller.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
@@ -17,7 +17,16 @@ import { KeyGuard } from './key.guard.js';
 import { describeApi } from './openapi.document.js';
 
 /** As the router matched them, so that no spelling of a path can pass for one of these. */
-const publicRoutes = new Set(['/livez', '/readyz', '/metrics', '/openapi.json', '/openapi.yaml', '/docs', '/docs/*']);
+const publicRoutes = new Set([
+  '/livez',
+  '/readyz',
+  '/metrics',
+  '/openapi.json',
+  '/docs',
+  '/docs/start.js',
+  '/docs/swagger-ui.css',
+  '/docs/swagger-ui-bundle.js',
+]);
 
 export interface RunningGateway extends Running {
   port: number;
@@ -56,7 +65,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
         sendError(reply, toAppError(error, logger));
       }
     });
-  SwaggerModule.setup('docs', app, () => describeApi(app), { jsonDocumentUrl: 'openapi.json', yamlDocumentUrl: 'openapi.yaml' });
+  await app.init();
+  app.get(ApiDescription).document = describeApi(app);
   await app.listen(config.PORT, config.HOST);
   readiness.started();
   const { port } = app.getHttpServer().address() as AddressInfo;

@@ -83,6 +83,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// npm passes SIGTERM to its shell, which dies of it and tells nobody: without its parent this process has no reason to stay.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');
+}, 500).unref();
+
 try {
   await run();
 } catch (error) {

@@ -39,6 +39,16 @@ export function parse<T extends object>(type: DataClass<T>, value: unknown): T {
   const instance = plainToInstance(type, value, { exposeUnsetFields: false });
   const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
   if (errors.length) throw invalidInput(problemsOf(errors, type, ''));
+  return withoutUnset(instance);
+}
+
+/** Class fields make every optional field an own property that is undefined: spread over a row, it would wipe out what is there. */
+function withoutUnset<T extends object>(instance: T): T {
+  for (const [name, value] of Object.entries(instance) as [keyof T, unknown][]) {
+    if (value === undefined) delete instance[name];
+    else if (fieldsOf(instance.constructor as DataClass).get(String(name))?.part)
+      [value].flat().forEach((part) => part && withoutUnset(part));
+  }
   return instance;
 }
 
