@@ -40,6 +40,7 @@ export const models: DemoModel[] = [
     sport: 'MLB',
     status: 'canary',
     description: 'Adds weather and park factors',
+    feature_flag_id: 'mlb_prop_predictor_2_2',
     rollout_percentage: 25,
   },
   {
@@ -52,7 +53,15 @@ export const models: DemoModel[] = [
     rollout_percentage: 100,
     served: { protocol: 'http_json', as: 'nfl-props' },
   },
-  { name: nfl, version: '1.3.0', model_type: 'ensemble', sport: 'NFL', status: 'development', description: 'Adds injury reports' },
+  {
+    name: nfl,
+    version: '1.3.0',
+    model_type: 'ensemble',
+    sport: 'NFL',
+    status: 'development',
+    description: 'Adds injury reports',
+    feature_flag_id: 'nfl_yardage_1_3',
+  },
   {
     name: 'NBA Line Mover',
     version: '0.9.0',

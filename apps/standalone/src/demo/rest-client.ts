@@ -5,9 +5,12 @@ interface Failure {
 }
 
 /** The REST surface answered with an error. */
-export class RestError extends Error {
-  constructor(readonly failure: Failure) {
-    super(`${failure.code}: ${failure.message}`);
+class RestError extends Error {
+  constructor(
+    request: string,
+    readonly failure: Failure,
+  ) {
+    super(`${request}: ${failure.code}: ${failure.message} ${JSON.stringify(failure.details ?? {})}`);
   }
 }
 
@@ -25,7 +28,7 @@ export class RestClient {
       ...(body && { body: JSON.stringify(body) }),
     });
     const envelope = (await response.json()) as { data: Data; error?: Failure };
-    if (envelope.error) throw new RestError(envelope.error);
+    if (envelope.error) throw new RestError(`${method} ${path}`, envelope.error);
     return envelope.data;
   }
 
@@ -33,18 +36,25 @@ export class RestClient {
     return this.send('GET', path);
   }
 
-  /** What is there already is left as it is: null then, or what `known` makes of the error's details. */
+  /** Posts something new. Where the answer is the error `code`, it is there already: then what `known` makes of the error's details. */
   async ensure<Data>(
     path: string,
     body: object,
     code: string,
-    known?: (details: Record<string, unknown>) => Promise<Data>,
-  ): Promise<Data | null> {
+    known: (details: Record<string, unknown>) => Promise<Data>,
+  ): Promise<Data>;
+  async ensure(path: string, body: object, code: string): Promise<void>;
+  async ensure(
+    path: string,
+    body: object,
+    code: string,
+    known?: (details: Record<string, unknown>) => Promise<unknown>,
+  ): Promise<unknown> {
     try {
-      return await this.send<Data>('POST', path, body);
+      return await this.send('POST', path, body);
     } catch (error) {
       if (!(error instanceof RestError) || error.failure.code !== code) throw error;
-      return known ? known(error.failure.details ?? {}) : null;
+      return known?.(error.failure.details ?? {});
     }
   }
 }

@@ -4,6 +4,7 @@ export interface TracedRequest {
   at_ms: number;
   /** Derived, not measured: see examples/trace/README.md. */
   timing_ms: number;
+  /** Begins with the type it is counted under. */
   error: string | null;
 }
 
@@ -14,28 +15,30 @@ export const derivedTiming = (contextTokens: number, generatedTokens: number): n
   Math.round((35 + 0.22 * contextTokens + 28 * generatedTokens) * 100) / 100;
 
 function derivedError(generatedTokens: number, timing_ms: number): string | null {
-  if (generatedTokens === 0) return 'model generated nothing';
-  return timing_ms > timeoutMs ? `timeout after ${timeoutMs} ms` : null;
+  if (generatedTokens === 0) return 'model_error: no token was generated';
+  return timing_ms > timeoutMs ? `timeout_error: no answer within ${timeoutMs} ms` : null;
 }
 
-/** Reads `TIMESTAMP,ContextTokens,GeneratedTokens` lines under a header. Throws on a line that is not of that form. */
+const linePattern = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3})\d*,(\d{1,9}),(\d{1,9})$/;
+
+/**
+ * Reads lines `TIMESTAMP,ContextTokens,GeneratedTokens` in the order of time, below a header. Throws on a line of another form, naming it.
+ */
 export function parseTrace(csv: string): TracedRequest[] {
   const lines = csv.split(/\r?\n/).slice(1).filter(Boolean);
   let first: number | undefined;
   return lines.map((line, index) => {
-    const [timestamp = '', context = '', generated = ''] = line.split(',');
-    const at = Date.parse(`${timestamp.slice(0, 23).replace(' ', 'T')}Z`);
-    const [contextTokens, generatedTokens] = [Number(context), Number(generated)];
-    if (Number.isNaN(at) || !Number.isSafeInteger(contextTokens) || !Number.isSafeInteger(generatedTokens) || generated === '') {
-      throw new Error(`Line ${index + 2} of the trace is not TIMESTAMP,ContextTokens,GeneratedTokens`);
-    }
+    const [, day = '', time = '', context = '', generated = ''] = linePattern.exec(line) ?? [];
+    const at = Date.parse(`${day}T${time}Z`);
+    if (Number.isNaN(at)) throw new Error(`Line ${index + 2} of the trace is not TIMESTAMP,ContextTokens,GeneratedTokens`);
     first ??= at;
-    const timing_ms = derivedTiming(contextTokens, generatedTokens);
+    const generatedTokens = Number(generated);
+    const timing_ms = derivedTiming(Number(context), generatedTokens);
     return { at_ms: at - first, timing_ms, error: derivedError(generatedTokens, timing_ms) };
   });
 }
 
-/** The exact nearest-rank quantile of the values; `q` 0..1. */
+/** The exact nearest-rank quantile, the ⌈q·n⌉-th smallest of the values; `q` 0..1. 0 without values. */
 export function nearestRank(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
