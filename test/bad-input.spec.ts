@@ -1,221 +1,261 @@
-import pg from 'pg';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
-import { type DataClass, fieldsOf } from '#contracts/fields.js';
-import { inferenceStream } from '#contracts/inference.js';
-import { routeHandlers } from '#gateway/declared-routes.check.js';
-import { type Served, servedBy } from '#gateway/serves.decorator.js';
-import { badJson, badQuery, type BadValue, bodyFields } from './bad-values.harness.js';
-import { failureOf, problemsOf, RawHttp, type RawRequest } from './raw-http.harness.js';
-import { startTestSuite, type TestSuite } from './suite.harness.js';
+import { type DataClass, type Field, fieldsOf } from '#contracts/fields.js';
+import { statusOfCode } from '#contracts/errors.js';
+import { type FieldProblem } from '#contracts/errors.js';
+import { NewKey } from '#contracts/access.js';
+import { FlagChange, NewFlag } from '#contracts/flags.js';
+import { ModelChange, NewModel, StatusChange } from '#contracts/registry.js';
+import { NewTestCase, RunRequest, TestCaseChange } from '#contracts/validation.js';
+import { type Answer, type Api, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
-let http: RawHttp;
-let routes: Route[];
-let database: pg.Client;
-/** Something that exists for every path parameter, and a good value of every field that is required or holds parts. */
-let good: Record<string, unknown>;
+let api: Api;
+let model_id: string;
+let before: string;
 
-interface Route extends Served {
-  name: string;
-  method: string;
-  template: string;
+/** Everything that a refused request must leave as it was. */
+async function state(): Promise<string> {
+  const paths = [
+    '/registry?limit=1000',
+    '/flags?limit=1000',
+    '/validation/cases?limit=1000',
+    '/keys',
+    '/audit?limit=1000',
+    `/registry/${model_id}/metrics`,
+  ];
+  return JSON.stringify(await Promise.all(paths.map((path) => api.data(path))));
 }
 
 beforeAll(async () => {
   suite = await startTestSuite();
-  http = new RawHttp(suite.suite.gateway.port, suite.admin_key);
-  database = new pg.Client({ connectionString: suite.database_url });
-  await database.connect();
-  const { api } = suite;
-  const serving = { protocol: 'http_json', url: 'http://127.0.0.1:9/' };
-  const { model_id } = await api.register({ serving: { ...serving, protocol: 'http_json' } });
-  const { key_id } = await api.data<{ key_id: string }>('/keys', { method: 'POST', body: { name: 'kept', role: 'viewer' } });
-  const variants = { on: true, off: false };
-  await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants, default_variant: 'off' } });
-  const expectations = [{ op: 'equals', value: 1 }];
+  api = suite.api;
+  ({ model_id } = await api.register({ name: 'Taken', version: '1.0.0' }));
+  await api.data('/flags', { method: 'POST', body: { flag_key: 'taken', variants: { on: true, off: false }, default_variant: 'off' } });
   await api.data('/validation/cases', {
     method: 'POST',
-    body: { test_case_id: 'kept', input: {}, expectations, applies_to: { name: 'nobody' } },
+    body: { test_case_id: 'taken', input: {}, expectations: [{ op: 'exists', value: true }] },
   });
-  good = {
-    ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
-    ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
-    ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
-  };
-  routes = await declaredRoutes();
+  before = await state();
 });
-afterAll(async () => {
-  http.close();
-  await database.end();
-  await suite.close();
+afterAll(() => suite.close());
+afterEach(async () => {
+  const [was, is] = [before, await state()];
+  before = is;
+  expect(is).toBe(was);
 });
 
-/** Every route with its contract. Where it lies is read from the API's own description. */
-async function declaredRoutes(): Promise<Route[]> {
-  const description = (await (await fetch(`${suite.root}/openapi.json`)).json()) as {
-    paths: Record<string, Record<string, { operationId: string }>>;
+/** What is wrong with an answer that must be a refusal in our envelope; null when nothing is. */
+function flaw({ status, body }: Answer, field?: string): string | null {
+  const { success, data, error, ...rest } = body as {
+    success: boolean;
+    data: null;
+    error?: { code: string; message: string; details: { fields?: FieldProblem[] } | null };
   };
-  const places = Object.entries(description.paths).flatMap(([template, methods]) =>
-    Object.entries(methods).map(([method, { operationId }]) => ({ template, method: method.toUpperCase(), operationId })),
-  );
-  return routeHandlers(suite.suite.gateway.app).flatMap(({ name, handler }) => {
-    const served = servedBy(handler);
-    if (!served) return [];
-    const found = places.filter(({ operationId }) => operationId === name.split('.')[1]);
-    if (found.length !== 1) throw new Error(`${name} is described ${found.length} times`);
-    return [{ ...served, ...found[0]!, name }];
-  });
+  if (status >= 500) return `${status}`;
+  if (success || data !== null || !error || Object.keys(rest).length) return `not the error envelope: ${JSON.stringify(body)}`;
+  if (statusOfCode[error.code as keyof typeof statusOfCode] !== status) return `${error.code} under ${status}`;
+  if (!field) return null;
+  if (error.code !== 'INVALID_INPUT') return `${error.code}, not INVALID_INPUT`;
+  const problem = error.details?.fields?.find((entry) => entry.field === field || entry.field.startsWith(`${field}.`));
+  if (!problem) return `does not name ${field}: ${JSON.stringify(error.details)}`;
+  return problem.accepted ? null : `does not say what ${field} accepts`;
 }
 
-const goodValue = (name: string): unknown => {
-  if (good[name] === undefined) throw new Error(`The test has no good value for ${name}`);
-  return good[name];
+const wrongFor = ({ schema, nullable, part }: Field): unknown[] => {
+  const wrong: unknown[] = nullable ? [] : [null];
+  if (schema.type === 'string') wrong.push(5, true, {}, [], 'a\u0000b', '\ud800', 'x'.repeat(20_000), ...(schema.minLength ? [''] : []));
+  if (schema.enum || schema.pattern || schema.format) wrong.push('no such ü value', "'; DROP TABLE models; --", '../../etc/passwd');
+  if (schema.type === 'number' || schema.type === 'integer') wrong.push('5', {}, [], true, 1e308, -1e308);
+  if (schema.type === 'integer') wrong.push(1.5);
+  if (typeof schema.minimum === 'number') wrong.push(schema.minimum - 1);
+  if (schema.type === 'boolean') wrong.push('true', 1);
+  if (schema.type === 'array') wrong.push('text', {}, [5]);
+  if (part && schema.type !== 'array') wrong.push('text', [], 5, { unknown: 1 });
+  if (schema.type === 'object') wrong.push('text', [], {});
+  return wrong;
 };
 
-const pathOf = ({ template }: Route, values: Record<string, string> = {}): string =>
-  template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? String(goodValue(name)));
-
-/** What a route needs and nothing else; an optional part is in it when asked for. */
-function goodInput({ input, path }: Route, wanted?: string): Record<string, unknown> {
-  const needed = [...fieldsOf(input).values()].filter(({ name, required }) => (required || name === wanted) && !path.includes(name));
-  return Object.fromEntries(needed.map(({ name }) => [name, goodValue(name)]));
+interface Target {
+  method: string;
+  path: string;
+  type: DataClass;
+  body: Record<string, unknown>;
 }
 
-const queryText = (input: Record<string, unknown>): string =>
-  Object.entries(input)
-    .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`)
-    .join('&');
+const targets: Target[] = [
+  { method: 'POST', path: '/registry', type: NewModel, body: { name: 'New', version: '1.0.0', model_type: 'ensemble' } },
+  { method: 'PATCH', path: '/registry/{id}', type: ModelChange, body: {} },
+  { method: 'POST', path: '/registry/{id}/status', type: StatusChange, body: { to: 'canary', reason: 'x' } },
+  { method: 'POST', path: '/flags', type: NewFlag, body: { flag_key: 'new', variants: { a: 1 }, default_variant: 'a' } },
+  { method: 'PATCH', path: '/flags/taken', type: FlagChange, body: {} },
+  {
+    method: 'POST',
+    path: '/validation/cases',
+    type: NewTestCase,
+    body: { test_case_id: 'new', input: {}, expectations: [{ op: 'exists', value: true }] },
+  },
+  { method: 'PATCH', path: '/validation/cases/taken', type: TestCaseChange, body: {} },
+  { method: 'POST', path: '/validation/run', type: RunRequest, body: { model_id: 'some_model' } },
+  { method: 'POST', path: '/keys', type: NewKey, body: { name: 'new', role: 'viewer' } },
+];
+const inPath = new Set(['if_match']);
 
-function requestOf(route: Route, input: Record<string, unknown>): RawRequest {
-  const { method, from } = route;
-  if (from === 'body') return { method, path: pathOf(route), body: JSON.stringify(input) };
-  return { method, path: `${pathOf(route)}?${queryText(input)}` };
-}
+describe.each(targets)('$method $path', ({ method, path, type, body }) => {
+  const url = (): string => path.replace('{id}', model_id);
+  const fields = (): Field[] => {
+    const own = [...fieldsOf(type).values()].filter(({ name }) => !inPath.has(name));
+    return own.filter(
+      ({ name }) => name in body || method === 'POST' || !['model_id', 'flag_key', 'test_case_id'].includes(name) || path.includes('/run'),
+    );
+  };
 
-const placeholder = '(here)';
-
-/** The body with raw JSON at a path, of whose other fields all that are required are there. */
-function bodyWith(route: Route, at: (string | number)[], raw: string): string {
-  const body = structuredClone(goodInput(route, String(at[0])));
-  let holder = body as Record<string | number, unknown>;
-  for (const step of at.slice(0, -1)) holder = holder[step] as Record<string | number, unknown>;
-  holder[at.at(-1)!] = placeholder;
-  return JSON.stringify(body).replace(JSON.stringify(placeholder), () => raw);
-}
-
-interface Attempt {
-  request: RawRequest;
-  what: string;
-  /** The field that must be named, with what it accepts. */
-  field?: { name: string; accepted: string };
-  codes?: string[];
-}
-
-/** Sends all of them, and says of each that is not answered as it must be how it was. */
-async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
-  const wrong: string[] = [];
-  const next = attempts.values();
-  const sender = async (): Promise<void> => {
-    for (const { request, what, field, codes = ['INVALID_INPUT'] } of next) {
-      const report = (why: string): number => wrong.push(`${request.method} ${request.path.slice(0, 200)} with ${what}: ${why}`);
-      const failure = failureOf(await http.send(request));
-      if (typeof failure === 'string') report(failure);
-      else if (!codes.includes(failure.code)) report(`${failure.code} ${failure.message}`);
-      else if (field && failure.code === 'INVALID_INPUT') {
-        const named = problemsOf(failure).find((problem) => problem.field === field.name);
-        if (named?.accepted !== field.accepted) report(`${field.accepted} is not accepted in ${JSON.stringify(failure.details)}`);
+  it('refuses every field that is missing, of another type, out of range, too long or not text, and names it', async () => {
+    const flaws: string[] = [];
+    let tried = 0;
+    for (const field of fields()) {
+      if (path.endsWith('/status') && field.name === 'model_id') continue;
+      const bodies = wrongFor(field).map((value) => ({ ...body, [field.name]: value }));
+      if (field.required) bodies.push(Object.fromEntries(Object.entries(body).filter(([name]) => name !== field.name)) as never);
+      for (const wrong of bodies) {
+        tried += 1;
+        const found = flaw(await api.send(url(), { method, body: wrong }), field.name);
+        if (found) flaws.push(`${field.name} = ${JSON.stringify((wrong as Record<string, unknown>)[field.name])?.slice(0, 40)}: ${found}`);
       }
     }
-  };
-  await Promise.all(Array.from({ length: 12 }, sender));
-  return wrong;
-}
+    expect(flaws).toEqual([]);
+    expect(tried).toBeGreaterThan(5);
+  });
 
-/** Every row of every table, but for what time alone changes, and how many events were taken. */
-async function state(): Promise<Record<string, string>> {
-  const tables = ['registry.models', 'registry.keys', 'registry.audit', 'flags.flags', 'flags.audit'];
-  tables.push('validation.test_cases', 'validation.runs', 'validation.nightlies', 'validation.audit', 'metrics.model_window');
-  const seen: Record<string, string> = {};
-  for (const table of tables) {
-    const { rows } = await database.query<{ all: string }>(
-      `SELECT count(*) || md5(string_agg(t::text, '' ORDER BY t::text)) AS all FROM ${table} t`,
-    );
-    seen[table] = rows[0]?.all ?? '';
-  }
-  const connection = await connect({ servers: suite.nats.url });
-  const { state: stream } = await (await jetstreamManager(connection)).streams.info(inferenceStream.name);
-  await connection.close();
-  return { ...seen, events: String(stream.messages) };
-}
-
-async function expectAllRefused(attempts: Attempt[], atLeast: number): Promise<void> {
-  const before = await state();
-  expect(attempts.length).toBeGreaterThan(atLeast);
-  expect(await wrongAnswers(attempts)).toEqual([]);
-  expect(await state()).toEqual(before);
-}
-
-const inputFields = (type: DataClass, path: string[]) =>
-  [...fieldsOf(type).values()].filter(({ name }) => !path.includes(name) && name !== 'if_match');
-
-it('accepts the good request that each bad one is made from', async () => {
-  expect(routes.length).toBeGreaterThan(30);
-  const answers = await Promise.all(
-    routes
-      .filter(({ method }) => method === 'GET')
-      .map(async (route) => [route.name, (await http.send(requestOf(route, goodInput(route)))).status]),
-  );
-  expect(answers.filter(([, status]) => status !== 200)).toEqual([['ValidationController.getRun', 404]]);
+  it('refuses what is no body for it', async () => {
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const bodies = [
+      '{bad',
+      '[]',
+      '"text"',
+      '5',
+      'null',
+      '{"__proto__": {}}',
+      '{"constructor": {"prototype": {}}}',
+      deep,
+      '{"a": 1e999}',
+      '\u0000',
+    ];
+    for (const wrong of bodies) {
+      const answer = await api.send(url(), { method, body: wrong });
+      expect([wrong.slice(0, 40), flaw(answer), answer.status]).toEqual([wrong.slice(0, 40), null, 400]);
+    }
+    expect(flaw(await api.send(url(), { method, body: { ...body, surprise: 1 } }), 'surprise')).toBeNull();
+    expect(flaw(await api.send(`${url()}?surprise=1`, { method, body }), 'surprise')).toBeNull();
+    const form = await api.send(url(), { method, body: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } });
+    expect([form.status, flaw(form)]).toEqual([400, null]);
+    const large = await api.send(url(), { method, body: JSON.stringify({ name: 'x'.repeat(1_000_000) }) });
+    expect([large.status, flaw(large)]).toEqual([413, null]);
+  });
 });
 
-it('names every parameter that is missing, and what it accepts', async () => {
-  const attempts = routes.flatMap((route) =>
-    inputFields(route.input, route.path)
-      .filter(({ required }) => required)
-      .map((field): Attempt => {
-        const { [field.name]: _, ...rest } = goodInput(route);
-        return { request: requestOf(route, rest), what: `no ${field.name}`, field };
-      }),
-  );
-  await expectAllRefused(attempts, 12);
+describe('query parameters', () => {
+  it.each([
+    ['/registry', 'status', ['x', '', 'STABLE', 'stable%00']],
+    ['/registry', 'model_type', ['x', '5']],
+    ['/registry', 'sport', ['mlb', 'x'.repeat(30), '%00']],
+    ['/registry', 'limit', ['0', '1001', '-1', '1e9', '1.5', 'ten', '']],
+    ['/registry', 'order_by', ['id', 'name; DROP TABLE models']],
+    [
+      '/registry',
+      'cursor',
+      [
+        'x',
+        '%00',
+        Buffer.from('[1,2]').toString('base64url'),
+        Buffer.from('["a"]').toString('base64url'),
+        Buffer.from('["no time","b"]').toString('base64url'),
+      ],
+    ],
+    ['/registry', 'q', ['%00', 'x'.repeat(300)]],
+    ['/audit', 'cursor', ['x', Buffer.from('["not-a-uuid"]').toString('base64url')]],
+    ['/validation/history/{id}', 'days', ['0', '366', '1e9', 'x', '-5']],
+    ['/validation/regression-report/{id}', 'days', ['0', '366', 'NaN']],
+    ['/registry/{id}', 'unknown', ['1']],
+  ])('of %s: a bad %s is refused by name', async (path, name, values) => {
+    const url = path.replace('{id}', model_id);
+    for (const value of values) expect([value, flaw(await api.send(`${url}?${name}=${value}`), name)]).toEqual([value, null]);
+    expect(flaw(await api.send(`${url}?${name}=1&${name}=2`), name)).toBeNull();
+  });
 });
 
-it('refuses every bad value of every query parameter, also repeated and beside unknown ones', async () => {
-  const attempts = routes
-    .filter(({ from }) => from === 'query')
-    .flatMap((route): Attempt[] => {
-      const ask = (query: string): RawRequest => ({ method: route.method, path: `${pathOf(route)}?${query}` });
-      const fields = inputFields(route.input, route.path);
-      return [
-        ...fields.flatMap((field): Attempt[] => {
-          const others = Object.fromEntries(Object.entries(goodInput(route)).filter(([name]) => name !== field.name));
-          const asked = (text: string): RawRequest => ask(`${queryText(others)}&${field.name}=${text}`);
-          const bad = badQuery(field).map(({ what, raw }) => ({ request: asked(encodeURIComponent(raw)), what, field }));
-          return [...bad, { request: asked(`1&${field.name}=1`), what: `${field.name} twice`, field }];
-        }),
-        ...['no_such_parameter=1', '__proto__=1', 'constructor=1', 'toString=x', `${route.path[0] ?? 'x'}=1`, 'if_match=1'].map(
-          (stray) => ({
-            request: ask(`${queryText(goodInput(route))}&${stray}`),
-            what: stray,
-          }),
-        ),
-      ];
-    });
-  await expectAllRefused(attempts, 300);
+describe('recording an inference', () => {
+  it.each([
+    [
+      'timing_ms',
+      [
+        '',
+        'timing_ms=',
+        'timing_ms=-1',
+        'timing_ms=NaN',
+        'timing_ms=Infinity',
+        'timing_ms=1e308',
+        'timing_ms=1e999',
+        'timing_ms=0x10',
+        'timing_ms=1&timing_ms=2',
+        'timing_ms=1,5',
+      ],
+    ],
+    ['success', ['timing_ms=1&success=maybe', 'timing_ms=1&success=', 'timing_ms=1&success=TRUE']],
+    [
+      'error',
+      [
+        `timing_ms=1&success=false&error=${'x'.repeat(5_000)}`,
+        'timing_ms=1&success=false&error=%00',
+        'timing_ms=1&success=true&error=timeout',
+      ],
+    ],
+    ['surprise', ['timing_ms=1&surprise=1']],
+    ['model_id', ['timing_ms=1&model_id=other']],
+  ])('refuses a bad %s', async (field, queries) => {
+    for (const query of queries) {
+      expect([query.slice(0, 60), flaw(await api.send(`/registry/${model_id}/inference?${query}`, { method: 'POST' }), field)]).toEqual([
+        query.slice(0, 60),
+        null,
+      ]);
+    }
+  });
 });
 
-it('refuses every bad value of every field of every body, however deep', async () => {
-  const attempts = routes
-    .filter(({ from }) => from === 'body')
-    .flatMap((route) =>
-      bodyFields(route.input, [...route.path, 'if_match']).flatMap(({ path, field }) =>
-        badJson(field).map(({ what, raw }: BadValue): Attempt => ({
-          request: { method: route.method, path: pathOf(route), body: bodyWith(route, path, raw) },
-          what: `${path.join('.')}: ${what}`,
-          field: { name: path.join('.'), accepted: field.accepted },
-        })),
-      ),
-    );
-  await expectAllRefused(attempts, 800);
+describe('ids', () => {
+  it.each([
+    ['../registry', 404],
+    ['..%2fregistry', 400],
+    ['%252e%252e', 400],
+    ['a%2fb', 400],
+    ["x'; DROP TABLE models; --", 400],
+    ['%00', 400],
+    ['%zz', 400],
+    ['%ff', 400],
+    ['ü', 400],
+    ['x'.repeat(10_000), 400],
+    ['mlb_model_00000000', 404],
+    ['MLB_MODEL_00000000', 400],
+    [' ', 400],
+  ])('such as %j are refused', async (id, status) => {
+    const encoded = id.includes('%') || id.startsWith('..') ? id : encodeURIComponent(id);
+    for (const [path, method] of [
+      ['', 'GET'],
+      ['/metrics', 'GET'],
+      ['/health', 'GET'],
+      ['/history', 'GET'],
+      ['/inference?timing_ms=1', 'POST'],
+    ] as const) {
+      // A path with dots is resolved before it is sent.
+      const answer = await api.send(`/registry/${encoded}${path}`, { method });
+      expect([path, flaw(answer), answer.status === status || id.startsWith('../')]).toEqual([path, null, true]);
+    }
+  });
+
+  it('that are taken are refused a second time', async () => {
+    const taken: [string, object, string][] = [
+      ['/registry', { name: 'Taken', version: '1.0.0', model_type: 'ensemble' }, 'MODEL_EXISTS'],
+      ['/flags', { flag_key: 'taken', variants: { a: 1 }, default_variant: 'a' }, 'FLAG_EXISTS'],
+      ['/validation/cases', { test_case_id: 'taken', input: {}, expectations: [{ op: 'exists', value: true }] }, 'TEST_CASE_EXISTS'],
+    ];
+    for (const [path, body, code] of taken) expect(await api.failure(path, { method: 'POST', body })).toMatchObject({ status: 409, code });
+  });
 });
