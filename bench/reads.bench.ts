@@ -4,6 +4,7 @@ import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import autocannon from 'autocannon';
+import { natsBinary, systemLookup } from '#embedded/nats-binary.js';
 import { freePort } from '#embedded/ports.js';
 import { type SuiteProcesses, startProcesses, untilOk } from './suite.processes.js';
 
@@ -133,7 +134,7 @@ try {
   await suite.close();
 }
 
-const natsVersion = execFileSync('nats-server', ['--version'], { encoding: 'utf8' }).trim();
+const natsVersion = execFileSync(await natsBinary(systemLookup(), console.log), ['--version'], { encoding: 'utf8' }).trim();
 const table = [
   `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, PostgreSQL 18 (embedded), ${natsVersion}; load before ${load.toFixed(2)}.`,
   `Five processes, NATS, PostgreSQL and the load generator share the machine. ${rounds} rounds of ${seconds} s each, bare and ours in turn, ${connections} connections, ${modelCount} models, every answer compared byte by byte. Median (min–max).`,

@@ -17,6 +17,7 @@ const badInstants = [
   '2025-02-30T00:00:00Z',
   '2025-13-01T00:00:00Z',
   '2025-01-01T25:00:00Z',
+  '2025-01-01T24:00:00Z',
   '2025-01-01',
   '0000-01-01T00:00:00Z',
   '9999-12-31T23:59:59-23:59',
@@ -25,11 +26,12 @@ const badInstants = [
 
 /** Bad values of a field of a JSON body, by its declaration alone. Free JSON takes any type, so that only its size and depth are wrong. */
 export function badJson(field: Field): BadValue[] {
-  const { type, enum: choices, format } = field.schema;
+  const { enum: choices, format } = field.schema;
+  const type = field.schema.type as string | undefined;
   if (field.part) return field.schema.type === 'array' ? badParts(field) : [...wrongTypes('object'), ...unlessNullable(field)];
-  if (type === undefined) return badFreeJson;
+  if (type === undefined) return [...badFreeJson, ...unlessNullable(field)];
   if (type === 'object') return [...wrongTypes('object'), ...unlessNullable(field), ...badFreeJson.map(inObject), json('no key', {})];
-  const bad = [...wrongTypes(String(type)), ...unlessNullable(field)];
+  const bad = [...wrongTypes(type), ...unlessNullable(field)];
   if (type === 'boolean') return bad;
   if (type === 'number' || type === 'integer') return [...bad, ...badNumbers(field), ...hugeNumbers];
   if (type === 'array') return [...bad, ...badLists(field)];

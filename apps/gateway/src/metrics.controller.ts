@@ -1,4 +1,5 @@
 import { Controller, Get, Post } from '@nestjs/common';
+import { invalidInput } from '#contracts/errors.js';
 import { InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
 import { getMetrics, getPerformance, type Metrics, ModelHealth } from '#contracts/metrics.js';
 import { getModel, ModelRef } from '#contracts/registry.js';
@@ -67,7 +68,9 @@ export class MetricsController {
     summary: 'Record inference timing and success/failure for performance monitoring',
   })
   async recordInference(@Input() input: InferenceRecord): Promise<InferenceRecorded> {
-    await this.known.require(input.model_id);
+    const { model_id, success = true, error } = input;
+    if (success && error) throw invalidInput([{ field: 'error', value: error, accepted: 'an error only with success=false' }]);
+    await this.known.require(model_id);
     await this.inferences.publish(input, new Date().toISOString());
     return { message: 'Inference recorded successfully' };
   }

@@ -140,7 +140,8 @@ function bodyOf(body: unknown, query: Record<string, unknown>): Record<string, u
   const stray = Object.keys(query);
   if (stray.length) throw invalidInput(stray.map((field) => ({ field, accepted: 'no query parameters; the input is a JSON body' })));
   if (body === undefined) return {};
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalidInput([{ field: '(body)', accepted: 'a JSON object' }]);
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw invalidInput([{ field: '(body)', accepted: 'a JSON object' }]);
   return body as Record<string, unknown>;
 }
 

@@ -16,9 +16,12 @@ const maxBytes = 1024 ** 3;
 const maxAckPending = 4_000;
 export const ackWaitMs = 30_000;
 
-/** Makes the stream and its consumer where they are missing; what is there stays as an operator set it. Full means refused, never dropped. */
-export async function ensureInferenceStream(manager: JetStreamManager): Promise<void> {
-  await missing(manager.streams.info(inferenceStream.name), () =>
+/**
+ * Makes the stream and its consumer where they are missing; what is there stays as an operator set it. Full means refused, never dropped.
+ * Resolves to the name of this very stream: one that is made anew numbers its messages anew, and has another.
+ */
+export async function ensureInferenceStream(manager: JetStreamManager): Promise<string> {
+  const { created } = await foundOrMade(manager.streams.info(inferenceStream.name), () =>
     manager.streams.add({
       name: inferenceStream.name,
       subjects: [inferenceStream.subjects],
@@ -31,7 +34,7 @@ export async function ensureInferenceStream(manager: JetStreamManager): Promise<
       deny_delete: true,
     }),
   );
-  await missing(manager.consumers.info(inferenceStream.name, inferenceStream.durable), () =>
+  await foundOrMade(manager.consumers.info(inferenceStream.name, inferenceStream.durable), () =>
     manager.consumers.add(inferenceStream.name, {
       durable_name: inferenceStream.durable,
       ack_policy: AckPolicy.Explicit,
@@ -41,17 +44,18 @@ export async function ensureInferenceStream(manager: JetStreamManager): Promise<
       max_ack_pending: maxAckPending,
     }),
   );
+  return `stream:${inferenceStream.name}:${created}`;
 }
 
 const notFound = 404;
 
-async function missing(look: Promise<unknown>, make: () => Promise<unknown>): Promise<void> {
+async function foundOrMade<Info>(look: Promise<Info>, make: () => Promise<Info>): Promise<Info> {
   try {
-    await look;
+    return await look;
   } catch (error) {
     const absent =
       error instanceof JetStreamApiError ? error.status === notFound : error instanceof Error && /not found/.test(error.message);
     if (!absent) throw error;
-    await make();
+    return make();
   }
 }

@@ -14,6 +14,11 @@ const maxBuffered = 1_000;
 const retryMs = 500;
 const deferMs = 1_000;
 
+interface Taken {
+  delivery: JsMsg;
+  message: StreamMessage;
+}
+
 /**
  * Takes inference events from JetStream in micro-batches and acknowledges them after their transaction. A replica that dies in between
  * leaves them to be delivered again, and the ledger drops what was committed already. While PostgreSQL is away the batch in hand is tried
@@ -23,7 +28,7 @@ const deferMs = 1_000;
 export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private stopped = false;
   private messages: ConsumerMessages | undefined;
-  private queue: JsMsg[] = [];
+  private queue: Taken[] = [];
   private wake: () => void = () => undefined;
   private consuming = false;
   private running: Promise<unknown> = Promise.resolve();
@@ -54,7 +59,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureInferenceStream(await this.nats.manager());
+        const streamId = await ensureInferenceStream(await this.nats.manager());
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
         const messages = await consumer.consume({ max_messages: maxBuffered });
         this.messages = messages;
@@ -62,7 +67,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
         this.consuming = true;
         void this.restartWhenStale(messages);
         for await (const message of messages) {
-          this.queue.push(message);
+          this.queue.push({ delivery: message, message: streamMessageOf(message, streamId) });
           this.wake();
         }
       } catch (error) {
@@ -90,20 +95,20 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async ingest(batch: JsMsg[]): Promise<void> {
-    const messages = batch.map(streamMessageOf);
+  private async ingest(batch: Taken[]): Promise<void> {
+    const messages = batch.map(({ message }) => message);
     let lastExtended = Date.now();
     for (;;) {
       try {
         const { deferred } = await this.store.ingest(messages, Date.now());
-        batch.forEach((message, index) => (deferred.has(index) ? message.nak(deferMs) : message.ack()));
+        batch.forEach(({ delivery }, index) => (deferred.has(index) ? delivery.nak(deferMs) : delivery.ack()));
         return;
       } catch (error) {
         this.logger.failure('Could not store a batch of events', error, { messages: batch.length });
         // Given back unfinished: another replica, or this one when it comes back, takes them after the wait.
         if (this.stopped) return;
         if (Date.now() - lastExtended > ackWaitMs / 3) {
-          for (const message of batch) message.working();
+          for (const { delivery } of batch) delivery.working();
           lastExtended = Date.now();
         }
         await sleep(retryMs);
@@ -115,12 +120,12 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
 const wholeNumber = /^\d{1,15}$/;
 
 /** Who numbered the message, and as what. One without a producer's name is known by its place on the stream. */
-function streamMessageOf(message: JsMsg): StreamMessage {
+function streamMessageOf(message: JsMsg, streamId: string): StreamMessage {
   const producer = message.headers?.get(inferenceStream.producerHeader);
   const sequence = message.headers?.get(inferenceStream.sequenceHeader);
   const numbered = producer && producer.length <= 100 && sequence && wholeNumber.test(sequence);
   return {
-    source: numbered ? producer : `stream:${message.info.stream}`,
+    source: numbered ? producer : streamId,
     sequence: numbered ? Number(sequence) : message.info.streamSequence,
     stored_at: message.time.getTime(),
     body: message.data,

@@ -159,7 +159,7 @@ export function OneOf(values: readonly string[], options: FieldOptions = {}): Pr
   );
 }
 
-const instantPattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+const instantPattern = /^(\d{4})-(\d{2})-(\d{2})T(?!24)(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
 /** An RFC 3339 time, which the calendar has. */
 export function isInstant(value: unknown): value is string {
@@ -235,14 +235,14 @@ export function isPlainJson(value: unknown, depth = 0): value is JsonValue {
 const untouched: PropertyDecorator = (prototype, key) =>
   Transform(({ obj }: { obj: Record<string, unknown> }) => obj[String(key)])(prototype, key);
 
-/** Any JSON value whose text is at most max_bytes long. */
+/** Any JSON value whose text is at most max_bytes long; null only where the field is nullable. */
 export function Json(options: FieldOptions & { max_bytes: number }): PropertyDecorator {
   const { max_bytes } = options;
   return field(
     {
-      accepted: `any JSON of at most ${max_bytes} bytes and ${maxJsonDepth} levels, without NUL`,
+      accepted: `any JSON of at most ${max_bytes} bytes and ${maxJsonDepth} levels, without NUL${options.nullable ? '' : ', other than null'}`,
       schema: {},
-      check: (value) => isPlainJson(value) && Buffer.byteLength(JSON.stringify(value)) <= max_bytes,
+      check: (value) => value !== null && isPlainJson(value) && Buffer.byteLength(JSON.stringify(value)) <= max_bytes,
     },
     options,
     [untouched],

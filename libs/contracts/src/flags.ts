@@ -130,7 +130,7 @@ export const evaluationReasons = ['STATIC', 'SPLIT', 'DISABLED'] as const;
 export type EvaluationReason = (typeof evaluationReasons)[number];
 
 export class Evaluation extends FlagRef {
-  @Json({ max_bytes: 50_000 })
+  @Json({ max_bytes: 50_000, nullable: true })
   value!: JsonValue;
 
   @Text({ max: 100 })

@@ -17,6 +17,7 @@ export class Expectation {
   @Json({
     max_bytes: 100_000,
     optional: true,
+    nullable: true,
     description: '`equals`, `approx`, `one_of` (a list), `matches` (a pattern), `length`, `exists` (true or false).',
   })
   value?: JsonValue;

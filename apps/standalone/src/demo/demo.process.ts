@@ -63,7 +63,9 @@ async function replayTrace({ rest, live, nats_url, speed, print }: TraceReplay):
   const totals = await Promise.all(ids.map((model_id) => totalOf(rest, model_id)));
   if (totals.some((total) => total > 0)) print('Demo: inferences are counted from before; this replay is added to them');
   const requests = parseTrace(await readFile(new URL('trace/azure-llm-inference-conv-2023.csv', examples), 'utf8'));
-  print(`Demo: replaying ${requests.length} real requests at ${speed} × their speed over ${ids.length} models (timings derived, not measured)`);
+  print(
+    `Demo: replaying ${requests.length} real requests at ${speed} × their speed over ${ids.length} models (timings derived, not measured)`,
+  );
   const published = await replay(nats_url, requests, ids, speed, print);
 
   const deadline = Date.now() + countedWithinMs;

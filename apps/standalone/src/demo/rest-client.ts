@@ -37,19 +37,9 @@ export class RestClient {
   }
 
   /** Posts something new. Where the answer is the error `code`, it is there already: then what `known` makes of the error's details. */
-  async ensure<Data>(
-    path: string,
-    body: object,
-    code: string,
-    known: (details: Record<string, unknown>) => Promise<Data>,
-  ): Promise<Data>;
+  async ensure<Data>(path: string, body: object, code: string, known: (details: Record<string, unknown>) => Promise<Data>): Promise<Data>;
   async ensure(path: string, body: object, code: string): Promise<void>;
-  async ensure(
-    path: string,
-    body: object,
-    code: string,
-    known?: (details: Record<string, unknown>) => Promise<unknown>,
-  ): Promise<unknown> {
+  async ensure(path: string, body: object, code: string, known?: (details: Record<string, unknown>) => Promise<unknown>): Promise<unknown> {
     try {
       return await this.send('POST', path, body);
     } catch (error) {

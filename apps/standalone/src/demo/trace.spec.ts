@@ -50,12 +50,15 @@ describe('parseTrace', () => {
     expect(parseTrace(`${header}\n${line}\n`)[0]?.error).toBe(error);
   });
 
-  it.each(['nonsense', '2023-11-16 18:15:46.68,,44', '2023-11-16 18:15:46.680,374,', '2023-11-16 18:15:46.680,374,4.5', '2023-13-41 18:15:46.680,1,1'])(
-    'refuses the line %p, naming its number',
-    (line) => {
-      expect(() => parseTrace(`${header}\n2023-11-16 18:15:46.680,374,44\n${line}`)).toThrow('Line 3');
-    },
-  );
+  it.each([
+    'nonsense',
+    '2023-11-16 18:15:46.68,,44',
+    '2023-11-16 18:15:46.680,374,',
+    '2023-11-16 18:15:46.680,374,4.5',
+    '2023-13-41 18:15:46.680,1,1',
+  ])('refuses the line %p, naming its number', (line) => {
+    expect(() => parseTrace(`${header}\n2023-11-16 18:15:46.680,374,44\n${line}`)).toThrow('Line 3');
+  });
 
   it('reads nothing from a file that has only its header', () => {
     expect(parseTrace(`${header}\r\n`)).toEqual([]);
