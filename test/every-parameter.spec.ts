@@ -97,7 +97,7 @@ const placeholder = '(here)';
 
 /** The body with raw JSON at a path, of whose other fields all that are required are there. */
 function bodyWith(route: Route, at: (string | number)[], raw: string): string {
-  const body = structuredClone(goodInput(route, String(at[0])));
+  const body = structuredClone(goodInput(route, at.length > 1 ? String(at[0]) : undefined));
   let holder = body as Record<string | number, unknown>;
   for (const step of at.slice(0, -1)) holder = holder[step] as Record<string | number, unknown>;
   holder[at.at(-1)!] = placeholder;

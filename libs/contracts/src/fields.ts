@@ -161,11 +161,17 @@ export function OneOf(values: readonly string[], options: FieldOptions = {}): Pr
 
 const instantPattern = /^(\d{4})-(\d{2})-(\d{2})T(?!24)(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
 
+const earliest = Date.parse('0001-01-01T00:00:00Z');
+const endOfTime = Date.parse('+010000-01-01T00:00:00Z');
+
 /** An RFC 3339 time, which the calendar has. */
 export function isInstant(value: unknown): value is string {
   if (typeof value !== 'string') return false;
   const match = instantPattern.exec(value);
-  if (!match || Number.isNaN(Date.parse(value))) return false;
+  if (!match) return false;
+  const time = Date.parse(value);
+  // PostgreSQL and four-digit years end here, whatever the offset adds.
+  if (!(time >= earliest && time < endOfTime)) return false;
   const [, year, month, day] = match;
   return new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
 }
@@ -220,6 +226,12 @@ export function Parts(type: () => DataClass, options: FieldOptions & { min_items
 }
 
 const maxJsonDepth = 32;
+
+/** At most 32 levels deep: what may be walked by recursion. */
+export const isShallow = (value: unknown, depth = 0): boolean =>
+  typeof value !== 'object' ||
+  value === null ||
+  (depth <= maxJsonDepth && Object.values(value).every((entry) => isShallow(entry, depth + 1)));
 
 /** Plain JSON that PostgreSQL's jsonb and every JSON parser can hold: no NUL, no lone surrogate, at most 32 levels deep. */
 export function isPlainJson(value: unknown, depth = 0): value is JsonValue {

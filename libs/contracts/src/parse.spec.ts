@@ -49,8 +49,21 @@ describe('parsing plain data', () => {
     [NewTestCase, { test_case_id: 'a', input: 1, expectations: [{ op: 'nope' }] }, ['expectations.0.op']],
     [NewTestCase, { test_case_id: 'a', input: 1, expectations: [] }, ['expectations']],
     [NewTestCase, { test_case_id: 'a', input: 'x'.repeat(300_000), expectations: [{ op: 'exists' }] }, ['input']],
+    [NewModel, { ...model, constructor: 1, toString: 1 }, ['constructor', 'toString']],
   ])('refuses what %p does not accept, naming the field: %j', (type, value, fields) => {
-    expect(refused(type, value)).toEqual(fields);
+    expect(refused(type, value).sort()).toEqual(fields.sort());
+  });
+
+  it('refuses what is nested too deeply wherever it stands, naming where', () => {
+    const deep = JSON.parse('['.repeat(100_000) + ']'.repeat(100_000)) as unknown;
+    const testCase = { test_case_id: 'a', input: 1, expectations: [{ op: 'exists' }] };
+    expect(refused(NewTestCase, { ...testCase, input: deep })).toEqual(['input']);
+    expect(refused(NewTestCase, { ...testCase, expectations: [{ op: 'equals', value: { a: deep } }] })).toEqual(['expectations.0.value']);
+    expect(refused(NewTestCase, { ...testCase, expectations: deep })).toEqual(['expectations']);
+    expect(refused(NewTestCase, { ...testCase, applies_to: deep })).toEqual(['applies_to']);
+    expect(refused(NewTestCase, { ...testCase, description: deep })).toEqual(['description']);
+    expect(refused(NewTestCase, { ...testCase, surprise: deep })).toEqual(['surprise']);
+    expect(refused(NewTestCase, deep)).toEqual(['(body)']);
   });
 
   it('keeps non-ASCII text and free JSON as they are', () => {

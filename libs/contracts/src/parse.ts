@@ -1,7 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { type FieldProblem, invalidInput } from './errors.js';
-import { type DataClass, fieldsOf } from './fields.js';
+import { type DataClass, fieldsOf, isPlainJson, isShallow } from './fields.js';
 
 const maxShownLength = 100;
 
@@ -9,22 +9,46 @@ const maxShownLength = 100;
 function shown(value: unknown): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
+  // Ten thousand levels overflow the stack of whoever writes them as JSON.
+  if (typeof value === 'object' && !isPlainJson(value)) return '(nested too deeply, or with text that cannot be stored)';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text.length > maxShownLength ? `${text.slice(0, maxShownLength)}… (${text.length} characters)` : value;
 }
 
-function problemsOf(errors: ValidationError[], type: DataClass | null, path: string): FieldProblem[] {
-  return errors.flatMap((error): FieldProblem[] => {
-    const field = path + error.property;
-    const own: FieldProblem[] = [];
-    if (error.constraints?.whitelistValidation) {
-      const known = type ? [...fieldsOf(type).keys()] : [];
-      own.push({ field, value: shown(error.value), accepted: known.length ? `only these fields: ${known.join(', ')}` : 'no such field' });
-    } else if (error.constraints) {
-      own.push({ field, value: shown(error.value), accepted: error.constraints.field ?? Object.values(error.constraints)[0] ?? '' });
-    }
+function problemsOf(errors: ValidationError[], path: string): FieldProblem[] {
+  return errors.flatMap(({ property, value, constraints, children }): FieldProblem[] => {
+    const field = path + property;
     // A wrong list or object is reported once, not again for what it would have held.
-    return own.length ? own : problemsOf(error.children ?? [], null, `${field}.`);
+    if (!constraints) return problemsOf(children ?? [], `${field}.`);
+    return [{ field, value: shown(value), accepted: constraints.field ?? Object.values(constraints)[0] ?? '' }];
+  });
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Throws INVALID_INPUT at once for a value so deep that whatever walks it next would overflow the stack. */
+function assertShallow(field: string, value: unknown, accepted: string): void {
+  if (!isShallow(value)) throw invalidInput([{ field, value: shown(value), accepted }]);
+}
+
+/** What the class has no field for. class-validator's own whitelist takes `constructor` and `toString` for known. */
+function strayFields(type: DataClass, values: Record<string, unknown>, path: string): FieldProblem[] {
+  const fields = fieldsOf(type);
+  const known = fields.size ? `only these fields: ${[...fields.keys()].join(', ')}` : 'no such field';
+  return Object.entries(values).flatMap(([name, value]): FieldProblem[] => {
+    const field = fields.get(name);
+    const at = path + name;
+    if (!field?.part || !(Array.isArray(value) || isObject(value))) {
+      assertShallow(at, value, field?.accepted ?? known);
+      return field ? [] : [{ field: at, value: shown(value), accepted: known }];
+    }
+    const part = field.part();
+    if (isObject(value)) return strayFields(part, value, `${at}.`);
+    return value.flatMap((item: unknown, index) => {
+      if (isObject(item)) return strayFields(part, item, `${at}.${index}.`);
+      assertShallow(at, item, field.accepted);
+      return [];
+    });
   });
 }
 
@@ -33,12 +57,13 @@ function problemsOf(errors: ValidationError[], type: DataClass | null, path: str
  * Throws INVALID_INPUT naming each offending field, what it was and what is accepted.
  */
 export function parse<T extends object>(type: DataClass<T>, value: unknown): T {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw invalidInput([{ field: '(body)', value: shown(value), accepted: `a JSON object with ${[...fieldsOf(type).keys()].join(', ')}` }]);
   }
+  const stray = strayFields(type, value, '');
   const instance = plainToInstance(type, value, { exposeUnsetFields: false });
-  const errors = validateSync(instance, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: false });
-  if (errors.length) throw invalidInput(problemsOf(errors, type, ''));
+  const wrong = problemsOf(validateSync(instance, { forbidUnknownValues: false }), '');
+  if (stray.length + wrong.length) throw invalidInput([...stray, ...wrong]);
   return withoutUnset(instance);
 }
 
