@@ -8,6 +8,8 @@ export class Metrics1700000000001 implements MigrationInterface {
     await runner.query(`
       CREATE TABLE metrics.model_window (
         model_id text NOT NULL,
+        flag_key text NOT NULL DEFAULT '',
+        variant text NOT NULL DEFAULT '',
         period text NOT NULL,
         window_start timestamptz NOT NULL,
         total bigint NOT NULL DEFAULT 0,
@@ -18,7 +20,7 @@ export class Metrics1700000000001 implements MigrationInterface {
         sketch bytea,
         error_types jsonb NOT NULL DEFAULT '{}',
         last_occurred_at timestamptz,
-        PRIMARY KEY (model_id, period, window_start)
+        PRIMARY KEY (model_id, flag_key, variant, period, window_start)
       ) WITH (fillfactor = 60);
       CREATE TABLE metrics.ingest_ledger (
         source text PRIMARY KEY,

@@ -3,13 +3,13 @@ import { ScheduleModule } from '@nestjs/schedule';
 import { type ServiceConfig } from '#runtime/config.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
-import { IngestConsumer } from './ingest.consumer.js';
-import { IngestStore } from './ingest.store.js';
+import { IngestConsumer } from './ingest/ingest.consumer.js';
+import { IngestStore } from './ingest/ingest.store.js';
 import { KnownModels } from './known-models.store.js';
-import { MetricsHandlers } from './metrics.handlers.js';
+import { WindowsHandlers } from './windows/windows.handlers.js';
 import { Metrics1700000000001 } from './metrics.migration.js';
-import { DeadLetterEntity, IngestLedgerEntity, ModelWindowEntity } from './model-window.entity.js';
-import { PruneSchedule } from './prune.schedule.js';
+import { DeadLetterEntity, IngestLedgerEntity, ModelWindowEntity } from './windows/model-window.entity.js';
+import { PruneSchedule } from './windows/prune.schedule.js';
 
 export const metricsSchema: Schema = {
   name: 'metrics',
@@ -23,7 +23,7 @@ export class MetricsModule {
     return {
       module: MetricsModule,
       imports: [DatabaseModule.forSchema(metricsSchema, config), ScheduleModule.forRoot()],
-      controllers: [MetricsHandlers],
+      controllers: [WindowsHandlers],
       providers: [KnownModels, IngestStore, IngestConsumer, PruneSchedule],
     };
   }

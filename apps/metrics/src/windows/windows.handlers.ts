@@ -5,12 +5,12 @@ import { getMetrics, getPerformance, type Metrics, type Performance } from '#con
 import { type Model, type ModelRef } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
 import { Sketch } from '#statistics/sketch.js';
-import { judgeHealth, recentMinutes } from './health.js';
-import { KnownModels } from './known-models.store.js';
-import { ModelWindowEntity } from './model-window.entity.js';
+import { judgeHealth, recentMinutes } from '../health/health.js';
+import { KnownModels } from '../known-models.store.js';
+import { ModelWindowEntity, wholeModel } from './model-window.entity.js';
 
 @Controller()
-export class MetricsHandlers {
+export class WindowsHandlers {
   constructor(
     @InjectRepository(ModelWindowEntity, 'metrics') private readonly windows: Repository<ModelWindowEntity>,
     private readonly known: KnownModels,
@@ -18,7 +18,10 @@ export class MetricsHandlers {
 
   @Answers(getMetrics)
   async getMetrics({ model_id }: ModelRef): Promise<Metrics> {
-    const [model, lifetime] = await Promise.all([this.known.require(model_id), this.windows.findOneBy({ model_id, period: 'lifetime' })]);
+    const [model, lifetime] = await Promise.all([
+      this.known.require(model_id),
+      this.windows.findOneBy({ model_id, ...wholeModel, period: 'lifetime' }),
+    ]);
     return metricsOf(model, lifetime);
   }
 
@@ -27,7 +30,7 @@ export class MetricsHandlers {
     const since = new Date(Date.now() - recentMinutes * 60_000).toISOString();
     const [metrics, minutes] = await Promise.all([
       this.getMetrics({ model_id }),
-      this.windows.findBy({ model_id, period: 'minute', window_start: MoreThanOrEqual(since) }),
+      this.windows.findBy({ model_id, ...wholeModel, period: 'minute', window_start: MoreThanOrEqual(since) }),
     ]);
     const sum = (column: 'total' | 'successful'): number => minutes.reduce((total, minute) => total + minute[column], 0);
     return { model_id, metrics, ...judgeHealth({ total: sum('total'), successful: sum('successful') }) };

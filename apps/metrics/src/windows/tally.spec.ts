@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type InferenceEvent } from './inference-event.js';
+import { type InferenceEvent } from '../ingest/inference-event.js';
 import { type Counters, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
 
 const now = Date.parse('2025-01-20T15:30:30.500Z');

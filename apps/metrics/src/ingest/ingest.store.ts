@@ -7,8 +7,8 @@ import { Sketch } from '#statistics/sketch.js';
 import { AppliedRange } from './applied-range.js';
 import { boundTypes } from './error-type.js';
 import { type DecodedMessage, decodeMessage } from './inference-event.js';
-import { KnownModels } from './known-models.store.js';
-import { type Counters, minuteMs, Tally } from './tally.js';
+import { KnownModels } from '../known-models.store.js';
+import { type Counters, minuteMs, Tally } from '../windows/tally.js';
 
 export interface StreamMessage {
   /** Who numbered it: a message is counted once per source and sequence. */

@@ -6,11 +6,21 @@ const count: ValueTransformer = { from: Number, to: (value: unknown) => value };
 
 export type Period = 'lifetime' | 'minute';
 
+/** Not one arm but all of the model's inferences. */
+export const wholeModel = { flag_key: '', variant: '' };
+
 /** Everything counted of one model in one window; additive, so that any number of replicas may add to it. Lifetime begins at the epoch. */
 @Entity('model_window')
 export class ModelWindowEntity {
   @PrimaryColumn('text')
   model_id!: string;
+
+  /** The arm of a flag that sent the inferences here; both empty: all of the model's, whatever sent them. */
+  @PrimaryColumn('text', { default: '' })
+  flag_key!: string;
+
+  @PrimaryColumn('text', { default: '' })
+  variant!: string;
 
   @PrimaryColumn('text')
   period!: Period;

@@ -1,6 +1,6 @@
 import { Sketch } from '#statistics/sketch.js';
-import { errorTypeOf } from './error-type.js';
-import { type InferenceEvent } from './inference-event.js';
+import { errorTypeOf } from '../ingest/error-type.js';
+import { type InferenceEvent } from '../ingest/inference-event.js';
 
 export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
