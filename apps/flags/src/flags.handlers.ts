@@ -30,6 +30,7 @@ import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
 import { insertRow } from '#runtime/rows.js';
 import { type Followed, Views } from '#runtime/views.js';
+import { isAbsent } from '#runtime/visible-records.js';
 import { evaluate } from './evaluation.js';
 import { FlagEntity } from './flag.entity.js';
 import { assertConsistent } from './flag-rules.js';
@@ -44,7 +45,16 @@ export class FlagsHandlers {
     private readonly bus: Bus,
     views: Views,
   ) {
-    this.models = views.follow(modelsView, { removed: (model_id) => this.removeFlagsOf(model_id) });
+    this.models = views.follow(modelsView, {
+      removed: (model_id) => this.removeFlagsOf(model_id),
+      leftovers: {
+        held: async () => {
+          const rows = await database.query<{ model_id: string }[]>('SELECT DISTINCT model_id FROM flags.flags WHERE model_id IS NOT NULL');
+          return rows.map(({ model_id }) => model_id);
+        },
+        isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
+      },
+    });
   }
 
   /** In the order of their keys. */

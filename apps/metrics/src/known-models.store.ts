@@ -5,7 +5,7 @@ import { modelNotFound } from '#contracts/errors.js';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { Views } from '#runtime/views.js';
-import { VisibleRecords } from '#runtime/visible-records.js';
+import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 
 /** Which models there are. What was counted of a removed one is deleted. */
 @Injectable()
@@ -15,6 +15,15 @@ export class KnownModels extends VisibleRecords<Model> {
       records: views.follow(modelsView, {
         removed: async (model_id) => {
           await database.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
+        },
+        leftovers: {
+          held: async () => {
+            const rows = await database.query<{ model_id: string }[]>(
+              `SELECT DISTINCT model_id FROM metrics.model_window WHERE period = 'lifetime'`,
+            );
+            return rows.map(({ model_id }) => model_id);
+          },
+          isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
         },
       }),
       ask: (model_id) => bus.ask(getModel, { model_id }),

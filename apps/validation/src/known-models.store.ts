@@ -5,7 +5,7 @@ import { modelNotFound } from '#contracts/errors.js';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { type Followed, Views } from '#runtime/views.js';
-import { VisibleRecords } from '#runtime/visible-records.js';
+import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 
 /** Which models there are, and how they are served. The runs of a removed one are deleted. */
 @Injectable()
@@ -20,6 +20,13 @@ export class KnownModels extends VisibleRecords<Model> {
     const records = views.follow(modelsView, {
       removed: async (model_id) => {
         await database.query('DELETE FROM validation.runs WHERE model_id = $1', [model_id]);
+      },
+      leftovers: {
+        held: async () => {
+          const rows = await database.query<{ model_id: string }[]>('SELECT DISTINCT model_id FROM validation.runs');
+          return rows.map(({ model_id }) => model_id);
+        },
+        isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
       },
     });
     super({ records, ask: (model_id) => bus.ask(getModel, { model_id }), inScope, absent: modelNotFound });

@@ -24,7 +24,7 @@ function packageFolder(name: string): string {
     return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch {
     throw new ServerError(
-      `There is no PostgreSQL in node_modules for this machine (${name}); run \`npm ci\` without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own`,
+      `There is no PostgreSQL in node_modules for this machine (${name}); run \`npm install --no-save\` without --omit=optional, or set DATABASE_URL to a PostgreSQL of your own`,
     );
   }
 }

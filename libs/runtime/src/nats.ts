@@ -8,6 +8,7 @@ import { type Logger } from './logger.js';
  */
 export class Nats {
   connected = true;
+  private readonly reconnected: (() => void)[] = [];
 
   private constructor(
     readonly connection: NatsConnection,
@@ -39,6 +40,11 @@ export class Nats {
     return jetstreamManager(this.connection, { checkAPI: false });
   }
 
+  /** The server that is back may be another, or have lost what it stored: whoever relies on that looks again. */
+  onReconnect(look: () => void): void {
+    this.reconnected.push(look);
+  }
+
   async close(): Promise<void> {
     // A drain would wait for the server's answer, which never comes while the server is away.
     if (this.connected) await this.connection.drain().catch(() => this.connection.close());
@@ -48,7 +54,10 @@ export class Nats {
   private async followStatus(): Promise<void> {
     for await (const status of this.connection.status()) {
       if (status.type === 'disconnect') this.connected = false;
-      if (status.type === 'reconnect') this.connected = true;
+      if (status.type === 'reconnect') {
+        this.connected = true;
+        for (const look of this.reconnected) look();
+      }
       if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
         this.logger.warn(`NATS ${status.type}`, 'nats');
       }

@@ -8,6 +8,7 @@ import { OutboxEntity } from './outbox.entity.js';
 import { Readiness } from './probes.js';
 
 const batchSize = 200;
+const fillAtOnce = 100;
 const pollMs = 1_000;
 // Any constant: all replicas of a service share its database, and the schema's name is mixed in.
 const relayLock = 91_423;
@@ -20,8 +21,9 @@ interface Publication {
 
 /**
  * Publishes committed changes to their view's KV bucket. A row is written in the transaction of the change and removed once NATS has
- * acknowledged it; only one replica relays at a time, in commit order. A relay that dies in between publishes the same state once more,
- * which changes nothing. While NATS is away the rows wait.
+ * acknowledged it; only one replica fills or relays at a time, so that the changes of one thing arrive in the order in which they were made.
+ * A relay that dies in between publishes the same state once more, which changes nothing. While NATS is away the rows wait; a bucket that
+ * NATS has lost is filled again.
  */
 @Injectable()
 export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
@@ -38,6 +40,10 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly logger: Logger,
     readiness: Readiness,
   ) {
+    nats.onReconnect(() => {
+      this.buckets.clear();
+      this.flush();
+    });
     readiness.add('views', () => {
       if (this.buckets.size < this.publications.size) throw new Error('not published yet');
     });
@@ -77,7 +83,6 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
       this.woken = false;
       try {
         if (this.nats.connected) {
-          await this.openBuckets();
           while ((await this.relay()) === batchSize);
         }
       } catch (error) {
@@ -99,12 +104,18 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  private async openBuckets(): Promise<void> {
+  private async openBuckets(manager: EntityManager): Promise<void> {
     for (const [bucket, { view, all }] of this.publications) {
       if (this.buckets.has(bucket)) continue;
       const kv = await new Kvm(this.nats.js).create(bucket, { history: 1 });
       if (!(await kv.get(completeMarker))) {
-        for (const record of await all()) await kv.put(view.keyOf(record as never), JSON.stringify(record));
+        const records = await all();
+        for (let at = 0; at < records.length; at += fillAtOnce) {
+          const part = records.slice(at, at + fillAtOnce);
+          await Promise.all(part.map((record) => kv.put(view.keyOf(record as never), JSON.stringify(record))));
+          // PostgreSQL ends a session that is idle for long within its transaction, and with it the lock.
+          await manager.query('SELECT 1');
+        }
         await kv.put(completeMarker, '{}');
       }
       this.buckets.set(bucket, kv);
@@ -118,6 +129,7 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
         [relayLock, 'application_name'],
       );
       if (!lock?.taken) return 0;
+      await this.openBuckets(manager);
       const rows = await manager.find(OutboxEntity, { order: { outbox_id: 'ASC' }, take: batchSize });
       for (const { bucket, key, value } of rows) {
         const kv = this.buckets.get(bucket);

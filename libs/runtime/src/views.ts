@@ -6,6 +6,7 @@ import { Nats } from './nats.js';
 import { Readiness } from './probes.js';
 
 const retryMs = 250;
+const leftoversEveryMs = 10 * 60_000;
 
 /** A view held in memory: complete once `ready`, then kept up to date. While NATS is away it answers with what it last knew. */
 export class Followed<Record extends object> {
@@ -40,6 +41,15 @@ interface Follower<Record> {
   /** Called for each removal, also for those before this process started. Must be idempotent; retried until it succeeds. */
   removed?: (key: string) => Promise<void>;
   changed?: (record: Record) => void;
+  leftovers?: Leftovers;
+}
+
+/** How to find what no removal was heard for: NATS may have lost the marker, or a write was under way while the removal was carried out. */
+interface Leftovers {
+  /** The keys that this service keeps something of. */
+  held: () => Promise<string[]>;
+  /** Whether the owner says that there is no such thing; false when it cannot be asked. */
+  isGone: (key: string) => Promise<boolean>;
 }
 
 /** Follows views from their KV buckets: first everything there is, then each change. */
@@ -47,12 +57,15 @@ interface Follower<Record> {
 export class Views implements OnModuleDestroy {
   private stopped = false;
   private readonly stops: (() => void)[] = [];
+  private readonly timers: NodeJS.Timeout[] = [];
 
   constructor(
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly readiness: Readiness,
-  ) {}
+  ) {
+    nats.onReconnect(() => this.stopWatching());
+  }
 
   follow<Record extends object>(contract: ViewContract<Record>, follower: Follower<Record> = {}): Followed<Record> {
     const followed = new Followed(contract);
@@ -60,12 +73,18 @@ export class Views implements OnModuleDestroy {
       if (!followed.ready) throw new Error('not complete yet');
     });
     void this.run(contract, followed, follower);
+    if (follower.leftovers) this.timers.push(setInterval(() => void this.removeLeftovers(followed, follower), leftoversEveryMs));
     return followed;
   }
 
   onModuleDestroy(): void {
     this.stopped = true;
-    for (const stop of this.stops) stop();
+    for (const timer of this.timers) clearInterval(timer);
+    this.stopWatching();
+  }
+
+  private stopWatching(): void {
+    for (const stop of [...this.stops]) stop();
   }
 
   private async run<Record extends object>(
@@ -94,15 +113,18 @@ export class Views implements OnModuleDestroy {
     this.stops.push(stop);
     const unseen = new Set(followed.keys());
     let filled = false;
+    let complete = false;
     for await (const entry of entries) {
       unseen.delete(entry.key);
       if (entry.key === completeMarker) filled = true;
       else await this.take(entry, followed, follower);
       if (!filled || !entry.isUpdate) continue;
       followed.ready = true;
-      // What was removed leaves no marker when NATS lost its store: whatever the whole snapshot lacks is forgotten.
-      for (const key of unseen) followed.forget(key);
-      unseen.clear();
+      if (complete) continue;
+      complete = true;
+      // What was removed leaves no marker when NATS lost its store: whatever the whole snapshot lacks is gone.
+      for (const key of unseen) await this.remove(key, followed, follower);
+      void this.removeLeftovers(followed, follower);
     }
     this.stops.splice(this.stops.indexOf(stop), 1);
   }
@@ -114,15 +136,33 @@ export class Views implements OnModuleDestroy {
       follower.changed?.(record);
       return;
     }
-    followed.forget(entry.key);
+    await this.remove(entry.key, followed, follower);
+  }
+
+  private async remove<Record extends object>(key: string, followed: Followed<Record>, follower: Follower<Record>): Promise<void> {
+    followed.forget(key);
     while (follower.removed && !this.stopped) {
       try {
-        await follower.removed(entry.key);
+        await follower.removed(key);
         return;
       } catch (error) {
-        this.logger.failure(`Could not carry out a removal; trying again`, error, { bucket: entry.bucket, key: entry.key });
+        this.logger.failure('Could not carry out a removal; trying again', error, { key });
         await new Promise((resolve) => setTimeout(resolve, retryMs * 4));
       }
+    }
+  }
+
+  /** Removes what is kept of things that the view lacks and the owner does not know. */
+  private async removeLeftovers<Record extends object>(followed: Followed<Record>, follower: Follower<Record>): Promise<void> {
+    const { leftovers } = follower;
+    if (!leftovers || !followed.ready) return;
+    try {
+      for (const key of await leftovers.held()) {
+        if (this.stopped) return;
+        if (!followed.get(key) && (await leftovers.isGone(key))) await this.remove(key, followed, follower);
+      }
+    } catch (error) {
+      this.logger.failure('Could not look for leftovers; trying again later', error);
     }
   }
 }

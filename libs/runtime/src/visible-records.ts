@@ -1,5 +1,6 @@
 import { type Scope } from '#contracts/access.js';
-import { currentCaller } from './caller.js';
+import { AppError, type ErrorCode } from '#contracts/errors.js';
+import { currentCaller, runAs, system } from './caller.js';
 import { type Followed } from './views.js';
 
 interface Source<Record extends object> {
@@ -23,3 +24,10 @@ export class VisibleRecords<Record extends object> {
     return known;
   }
 }
+
+/** Whether the owner answers with `absent`. Any other failure is no such answer: false. */
+export const isAbsent = (ask: () => Promise<unknown>, absent: ErrorCode): Promise<boolean> =>
+  runAs(system('leftovers'), ask).then(
+    () => false,
+    (error: unknown) => error instanceof AppError && error.code === absent,
+  );

@@ -10,6 +10,8 @@ export interface OwnNats {
   readonly kill: () => Promise<void>;
   /** Starts it again on the same port and store, stopping it first if it runs. */
   readonly restart: () => Promise<void>;
+  /** As a disk that is lost: everything that JetStream kept is gone. Only while it is down. */
+  readonly loseStore: () => Promise<void>;
 }
 
 /** A nats-server with JetStream for one spec file alone. */
@@ -27,6 +29,7 @@ export async function ownNats(): Promise<OwnNats> {
       if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
       await server.stop();
     },
+    loseStore: () => rm(join(storeDir, 'jetstream'), { recursive: true, force: true }),
     async restart() {
       await server.stop();
       server = await startNats({ storeDir, port, revive: false });

@@ -31,7 +31,7 @@ export async function startTestServers(): Promise<void> {
   }
   const started = await Promise.allSettled([
     startPostgres({ dataDir: join(directory, 'postgres'), durable: false }),
-    startNats({ storeDir: join(directory, 'nats') }),
+    startNats({ storeDir: join(directory, 'nats'), onNotice: (line) => process.stdout.write(`${line}\n`) }),
   ]);
   for (const one of started) if (one.status === 'fulfilled') stops.push(one.value.stop);
   const [postgres, nats] = started;
