@@ -1,34 +1,66 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inScope } from '#contracts/access.js';
-import { modelNotFound } from '#contracts/errors.js';
+import { AppError, modelNotFound } from '#contracts/errors.js';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { Views } from '#runtime/views.js';
+import { runAs, system } from '#runtime/caller.js';
+import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
+import { type Existence } from './ingest/count-batch.js';
+
+const askedAtOnce = 50;
 
 /** Which models there are. What was counted of a removed one is deleted. */
 @Injectable()
 export class KnownModels extends VisibleRecords<Model> {
-  constructor(views: Views, bus: Bus, database: DataSource) {
-    super({
-      records: views.follow(modelsView, {
-        removed: async (model_id) => {
-          await database.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
+  private readonly models: Followed<Model>;
+
+  constructor(
+    views: Views,
+    private readonly bus: Bus,
+    database: DataSource,
+  ) {
+    const ask = (model_id: string): Promise<Model> => bus.ask(getModel, { model_id });
+    const records = views.follow(modelsView, {
+      removed: async (model_id) => {
+        await database.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
+      },
+      leftovers: {
+        held: async () => {
+          const rows = await database.query<{ model_id: string }[]>(
+            `SELECT DISTINCT model_id FROM metrics.model_window WHERE period = 'lifetime'`,
+          );
+          return rows.map(({ model_id }) => model_id);
         },
-        leftovers: {
-          held: async () => {
-            const rows = await database.query<{ model_id: string }[]>(
-              `SELECT DISTINCT model_id FROM metrics.model_window WHERE period = 'lifetime'`,
-            );
-            return rows.map(({ model_id }) => model_id);
-          },
-          isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
-        },
-      }),
-      ask: (model_id) => bus.ask(getModel, { model_id }),
-      inScope,
-      absent: modelNotFound,
+        isGone: (model_id) => isAbsent(() => ask(model_id), 'MODEL_NOT_FOUND'),
+      },
     });
+    super({ records, ask, inScope, absent: modelNotFound });
+    this.models = records;
+  }
+
+  /** Of each model whether it exists, whoever may see it. The registry is asked only for what the view does not know. */
+  async existence(model_ids: string[]): Promise<Map<string, Existence>> {
+    const found = new Map<string, Existence>();
+    const unknown: string[] = [];
+    for (const id of model_ids) {
+      if (this.models.get(id)) found.set(id, 'known');
+      else unknown.push(id);
+    }
+    for (let at = 0; at < unknown.length; at += askedAtOnce) {
+      const part = unknown.slice(at, at + askedAtOnce);
+      await runAs(system('ingest'), () => Promise.all(part.map(async (id) => found.set(id, await this.askExistence(id)))));
+    }
+    return found;
+  }
+
+  private async askExistence(model_id: string): Promise<Existence> {
+    try {
+      await this.bus.ask(getModel, { model_id });
+      return 'known';
+    } catch (error) {
+      return error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? 'unknown' : 'unsure';
+    }
   }
 }

@@ -27,19 +27,28 @@ export class Metrics1700000000001 implements MigrationInterface {
         applied int8multirange NOT NULL DEFAULT '{}',
         seen_at timestamptz NOT NULL DEFAULT now()
       ) WITH (fillfactor = 60);
+      CREATE TABLE metrics.counted_event (
+        model_id text NOT NULL,
+        event_id text NOT NULL,
+        at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (model_id, event_id)
+      );
+      CREATE INDEX counted_event_at ON metrics.counted_event (at);
       CREATE TABLE metrics.dead_letter (
+        letter_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         source text NOT NULL,
         sequence bigint NOT NULL,
         event integer NOT NULL,
+        model_id text,
         reason text NOT NULL,
         body bytea NOT NULL,
         at timestamptz NOT NULL DEFAULT now(),
-        PRIMARY KEY (source, sequence, event)
+        CONSTRAINT dead_letter_once UNIQUE (source, sequence, event)
       );
     `);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE metrics.model_window, metrics.ingest_ledger, metrics.dead_letter');
+    await runner.query('DROP TABLE metrics.model_window, metrics.ingest_ledger, metrics.counted_event, metrics.dead_letter');
   }
 }

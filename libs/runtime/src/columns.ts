@@ -5,3 +5,6 @@ export const instant: ValueTransformer = {
   from: (stored: Date | null): string | null => stored?.toISOString() ?? null,
   to: (value: unknown): unknown => value,
 };
+
+/** A bigint column as a number: counts stay far below 2^53. */
+export const count: ValueTransformer = { from: Number, to: (value: unknown): unknown => value };

@@ -65,7 +65,7 @@ function typeOfMessage(message: string): string | undefined {
 }
 
 /** `type` where it is known or there is room for one more, else `other`. `known`: the types counted for the model so far. */
-export function boundTypes(known: ReadonlySet<string>, type: string): string {
+export function boundTypes(known: { readonly size: number; has(type: string): boolean }, type: string): string {
   const named = known.size - (known.has('other') ? 1 : 0);
   return known.has(type) || named < maxTypes ? type : 'other';
 }

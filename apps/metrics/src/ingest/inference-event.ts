@@ -23,7 +23,7 @@ export interface InferenceEvent {
   variant?: string;
 }
 
-export type RejectionCode = 'BODY_TOO_LARGE' | 'INVALID_UTF8' | 'INVALID_JSON' | 'INVALID_BATCH' | 'INVALID_EVENT';
+export type RejectionCode = 'BODY_TOO_LARGE' | 'INVALID_UTF8' | 'INVALID_JSON' | 'INVALID_BATCH' | 'INVALID_EVENT' | 'NOT_COUNTED';
 
 /** Something that is not counted. `reason` names the field and what is accepted, and repeats nothing of the message. */
 export interface Rejection {
@@ -31,6 +31,8 @@ export interface Rejection {
   index: number | null;
   code: RejectionCode;
   reason: string;
+  /** The refused event as JSON, its beginning at least. */
+  event?: string;
 }
 
 export interface DecodedMessage {
@@ -73,10 +75,28 @@ export function decodeMessage(body: Uint8Array, message_ms: number): DecodedMess
   }
   batch.forEach((candidate: unknown, index) => {
     const event = decodeEvent(candidate, message_ms);
-    if (typeof event === 'string') decoded.rejected.push({ index, code: 'INVALID_EVENT', reason: event });
+    if (typeof event === 'string') decoded.rejected.push({ index, code: 'INVALID_EVENT', reason: event, event: shown(candidate) });
     else decoded.events.push(event);
   });
   return decoded;
+}
+
+/** The places of a message's events in it, those of refused ones left out. */
+export function positionsOf({ events, rejected }: DecodedMessage): number[] {
+  const refusedAt = new Set(rejected.map(({ index }) => index));
+  return Array.from({ length: events.length + rejected.length }, (_, place) => place).filter((place) => !refusedAt.has(place));
+}
+
+/** The event as a message of its own: what `decodeMessage` reads as the same event. */
+export const encodeEvent = ({ occurred_at_ms, ...event }: InferenceEvent): string =>
+  JSON.stringify({ ...event, occurred_at: new Date(occurred_at_ms).toISOString() });
+
+function shown(candidate: unknown): string {
+  try {
+    return JSON.stringify(candidate);
+  } catch {
+    return '(nested too deeply)';
+  }
 }
 
 const refused = (code: RejectionCode, reason: string): DecodedMessage => ({ events: [], rejected: [{ index: null, code, reason }] });

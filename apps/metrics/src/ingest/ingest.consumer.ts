@@ -4,72 +4,76 @@ import { inferenceStream } from '#contracts/inference.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
-import { IngestStore, type StreamMessage } from './ingest.store.js';
-import { ackWaitMs, ensureInferenceStream } from './inference.stream.js';
+import { Telemetry } from '#runtime/telemetry.js';
+import { KnownModels } from '../known-models.store.js';
+import { type BatchOutcome, type IngestMessage } from './count-batch.js';
+import { decodeMessage } from './inference-event.js';
+import { ensureInferenceStream } from './inference.stream.js';
+import { IngestCore } from './ingest-core.js';
+import { IngestStore } from './ingest.store.js';
 
-/** Events of one transaction are collected this long, or until there are this many messages. */
-const lingerMs = 10;
-const maxBatch = 500;
-const maxBuffered = 1_000;
+/** Held by one replica. Refilled when half of it has been stored, so that the next batch is there before the last is done. */
+const maxBuffered = 2_000;
 const retryMs = 500;
-const deferMs = 1_000;
+/** With work and no commit for this long a replica says that it is not ready. */
+const stalledMs = 30_000;
 
-interface Taken {
-  delivery: JsMsg;
-  message: StreamMessage;
-}
-
-/**
- * Takes inference events from JetStream in micro-batches and acknowledges them after their transaction. A replica that dies in between
- * leaves them to be delivered again, and the ledger drops what was committed already. While PostgreSQL is away the batch in hand is tried
- * again for ever, and the rest waits on the stream.
- */
+/** Feeds the ingest core from JetStream. */
 @Injectable()
 export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private stopped = false;
   private messages: ConsumerMessages | undefined;
-  private queue: Taken[] = [];
-  private wake: () => void = () => undefined;
   private consuming = false;
   private running: Promise<unknown> = Promise.resolve();
+  private readonly core: IngestCore;
 
   constructor(
-    private readonly store: IngestStore,
+    store: IngestStore,
+    known: KnownModels,
     private readonly nats: Nats,
     private readonly logger: Logger,
+    private readonly telemetry: Telemetry,
     readiness: Readiness,
   ) {
+    this.core = new IngestCore({
+      clock: { now: () => Date.now(), sleep },
+      existence: (model_ids) => known.existence(model_ids),
+      transaction: (work) => store.transaction(work),
+      isTransient: (error) => store.isTransient(error),
+      committed: (outcome) => this.report(outcome),
+      failed: (error, messages) => logger.failure('Could not store a batch of events; trying again', error, { messages }),
+    });
     readiness.add('ingest', () => {
       if (!this.consuming) throw new Error('not consuming');
+      const { busySince } = this.core;
+      if (busySince !== null && Date.now() - busySince > stalledMs) throw new Error('events wait and none has been stored for 30 s');
     });
+    nats.onReconnect(() => this.messages?.stop());
   }
 
   onApplicationBootstrap(): void {
-    this.running = Promise.all([this.consume(), this.work()]);
+    this.running = Promise.all([this.consume(), this.core.run()]);
   }
 
   /** What was taken is finished; what was not stays on the stream for another replica. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     this.messages?.stop();
-    this.wake();
+    this.core.stop();
     await this.running;
   }
 
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        const streamId = await ensureInferenceStream(await this.nats.manager());
+        const stream = await ensureInferenceStream(await this.nats.manager(), this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
-        const messages = await consumer.consume({ max_messages: maxBuffered });
+        const messages = await consumer.consume({ max_messages: maxBuffered, threshold_messages: maxBuffered / 2 });
         this.messages = messages;
         if (this.stopped) messages.stop();
         this.consuming = true;
         void this.restartWhenStale(messages);
-        for await (const message of messages) {
-          this.queue.push({ delivery: message, message: streamMessageOf(message, streamId) });
-          this.wake();
-        }
+        for await (const message of messages) this.take(message, stream);
       } catch (error) {
         if (!this.stopped) this.logger.failure('Lost the event stream; trying again', error);
       }
@@ -86,49 +90,40 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async work(): Promise<void> {
-    while (!this.stopped || this.queue.length) {
-      if (this.queue.length === 0) await new Promise<void>((resolve) => (this.wake = resolve));
-      if (this.queue.length < maxBatch && !this.stopped) await sleep(lingerMs);
-      const batch = this.queue.splice(0, maxBatch);
-      if (batch.length) await this.ingest(batch);
-    }
+  private take(message: JsMsg, stream: string): void {
+    this.core.take({
+      message: ingestMessageOf(message, stream),
+      deliveries: message.info.deliveryCount,
+      delivery: { ack: () => message.ack(), defer: (ms) => message.nak(ms), extend: () => message.working() },
+    });
   }
 
-  private async ingest(batch: Taken[]): Promise<void> {
-    const messages = batch.map(({ message }) => message);
-    let lastExtended = Date.now();
-    for (;;) {
-      try {
-        const { deferred } = await this.store.ingest(messages, Date.now());
-        batch.forEach(({ delivery }, index) => (deferred.has(index) ? delivery.nak(deferMs) : delivery.ack()));
-        return;
-      } catch (error) {
-        this.logger.failure('Could not store a batch of events', error, { messages: batch.length });
-        // Given back unfinished: another replica, or this one when it comes back, takes them after the wait.
-        if (this.stopped) return;
-        if (Date.now() - lastExtended > ackWaitMs / 3) {
-          for (const { delivery } of batch) delivery.working();
-          lastExtended = Date.now();
-        }
-        await sleep(retryMs);
-      }
-    }
+  private report({ counted, clamped, letters, repeated_messages, repeated_events }: BatchOutcome): void {
+    const { events } = this.telemetry;
+    events.inc({ outcome: 'counted' }, counted);
+    events.inc({ outcome: 'clamped' }, clamped);
+    events.inc({ outcome: 'dead_letter' }, letters);
+    events.inc({ outcome: 'repeated_message' }, repeated_messages);
+    events.inc({ outcome: 'repeated_event' }, repeated_events);
   }
 }
 
 const wholeNumber = /^\d{1,15}$/;
 
-/** Who numbered the message, and as what. One without a producer's name is known by its place on the stream. */
-function streamMessageOf(message: JsMsg, streamId: string): StreamMessage {
+/**
+ * Who numbered the message, and as what. One without a producer's name is known by its place on the stream and the second in which it was
+ * stored: a stream that has lost its end gives the same places to new messages, but not the same time, which a redelivery keeps.
+ */
+function ingestMessageOf(message: JsMsg, stream: string): IngestMessage {
   const producer = message.headers?.get(inferenceStream.producerHeader);
   const sequence = message.headers?.get(inferenceStream.sequenceHeader);
   const numbered = producer && producer.length <= 100 && sequence && wholeNumber.test(sequence);
+  const stored_ms = message.time.getTime();
   return {
-    source: numbered ? producer : streamId,
+    source: numbered ? producer : `${stream}:${Math.floor(stored_ms / 1000)}`,
     sequence: numbered ? Number(sequence) : message.info.streamSequence,
-    stored_at: message.time.getTime(),
     body: message.data,
+    ...decodeMessage(message.data, stored_ms),
   };
 }
 

@@ -1,10 +1,6 @@
-import { Column, Entity, PrimaryColumn, type ValueTransformer } from 'typeorm';
-import { instant } from '#runtime/columns.js';
-
-// Counts stay far below 2^53.
-const count: ValueTransformer = { from: Number, to: (value: unknown) => value };
-
-export type Period = 'lifetime' | 'minute';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { count, instant } from '#runtime/columns.js';
+import { type Period } from './tally.js';
 
 /** Not one arm but all of the model's inferences. */
 export const wholeModel = { flag_key: '', variant: '' };
@@ -51,40 +47,4 @@ export class ModelWindowEntity {
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   last_occurred_at!: string | null;
-}
-
-/** Which messages of which producer have been counted. */
-@Entity('ingest_ledger')
-export class IngestLedgerEntity {
-  @PrimaryColumn('text')
-  source!: string;
-
-  @Column('int8multirange', { default: '{}' })
-  applied!: string;
-
-  @Column('timestamptz', { transformer: instant, default: () => 'now()' })
-  seen_at!: string;
-}
-
-/** An event that could not be counted, once, with the reason. `event` is its place in the message; -1: the whole message. */
-@Entity('dead_letter')
-export class DeadLetterEntity {
-  @PrimaryColumn('text')
-  source!: string;
-
-  @PrimaryColumn('bigint', { transformer: count })
-  sequence!: number;
-
-  @PrimaryColumn('integer')
-  event!: number;
-
-  @Column('text')
-  reason!: string;
-
-  /** The first 4 kB of the message. */
-  @Column('bytea')
-  body!: Buffer;
-
-  @Column('timestamptz', { transformer: instant, default: () => 'now()' })
-  at!: string;
 }

@@ -3,11 +3,16 @@ import { Cron, CronExpression } from '@nestjs/schedule';
 import { DataSource } from 'typeorm';
 import { Logger } from '#runtime/logger.js';
 
-/** Minute windows are kept for two days. A ledger row must outlive every message its producer may still have on the stream (3 days). */
+/**
+ * Minute windows are kept for two days, and so are event ids, as no event may come later than that. A ledger row must outlive every message its
+ * producer may still have on the stream (3 days).
+ */
 const statements = [
   `DELETE FROM metrics.model_window WHERE period = 'minute' AND window_start < now() - interval '48 hours'`,
+  `DELETE FROM metrics.counted_event WHERE at < now() - interval '48 hours'`,
   `DELETE FROM metrics.ingest_ledger WHERE seen_at < now() - interval '4 days'`,
-  `DELETE FROM metrics.dead_letter WHERE at < now() - interval '30 days'`,
+  `DELETE FROM metrics.dead_letter WHERE at < now() - interval '30 days'
+     OR letter_id <= (SELECT letter_id FROM metrics.dead_letter ORDER BY letter_id DESC OFFSET 100000 LIMIT 1)`,
 ];
 
 /** Deletes what has had its time. Running it on several replicas at once only makes some of them find nothing. */

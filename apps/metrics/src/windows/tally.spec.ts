@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type InferenceEvent } from '../ingest/inference-event.js';
-import { type Counters, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
+import { type Arm, type Counters, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
 
 const now = Date.parse('2025-01-20T15:30:30.500Z');
 const thisMinute = Date.parse('2025-01-20T15:30:00Z');
@@ -27,12 +27,18 @@ const plain = ({ sketch, errors, ...rest }: Counters): object => ({
   errors: [...errors].sort(([a], [b]) => (a < b ? -1 : 1)),
 });
 
+/** In one order: which comes first is nobody's business. */
+const ordered = (parts: (Arm & { window_start_ms?: number; counters: Counters })[]): object[] =>
+  parts
+    .map(({ counters, ...rest }) => ({ key: JSON.stringify(rest), ...rest, ...plain(counters) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1));
+
 const snapshot = (tally: Tally): object => ({
   total: tally.total,
   clamped: tally.clamped,
-  lifetimes: tally.lifetimes().map(({ counters, ...rest }) => ({ ...rest, ...plain(counters) })),
-  minutes: tally.windows(minuteMs).map(({ counters, ...rest }) => ({ ...rest, ...plain(counters) })),
-  hours: tally.windows(hourMs).map(({ counters, ...rest }) => ({ ...rest, ...plain(counters) })),
+  lifetimes: ordered(tally.lifetimes()),
+  minutes: ordered(tally.windows(minuteMs)),
+  hours: ordered(tally.windows(hourMs)),
 });
 
 const merged = (...parts: Tally[]): Tally => {
@@ -48,6 +54,8 @@ const anyEvent: fc.Arbitrary<InferenceEvent> = fc.record({
   success: fc.boolean(),
   error_type: fc.constantFrom(undefined, 'model_error', 'timeout_error', 'constructor'),
   occurred_at_ms: fc.integer({ min: now - 60 * hourMs, max: now + 2 * maxAheadMs }),
+  flag_key: fc.constantFrom(undefined, 'f', 'g'),
+  variant: fc.constantFrom('x', 'y'),
 });
 const anyEvents = fc.array(anyEvent, { maxLength: 40 });
 
@@ -88,7 +96,10 @@ describe('Tally', () => {
       inference({ occurred_at_ms: thisMinute - hourMs }),
     ]);
     const starts = (width: number): [number, number][] =>
-      tally.windows(width).map((w) => [w.window_start_ms - thisMinute, w.counters.total]);
+      tally
+        .windows(width)
+        .map((w): [number, number] => [w.window_start_ms - thisMinute, w.counters.total])
+        .sort(([a], [b]) => a - b);
     expect(starts(minuteMs)).toEqual([
       [-hourMs, 1],
       [-minuteMs, 1],
@@ -134,8 +145,11 @@ describe('Tally', () => {
       fc.property(anyEvents, (events) => {
         const tally = tallyOf(events);
         for (const parts of [tally.lifetimes(), tally.windows(minuteMs), tally.windows(hourMs)]) {
-          expect(parts.reduce((sum, { counters }) => sum + counters.total, 0)).toBe(events.length);
-          expect(parts.reduce((sum, { counters }) => sum + counters.sum_ms, 0)).toBe(events.reduce((sum, e) => sum + e.timing_ms, 0));
+          const whole = parts.filter(({ flag_key }) => flag_key === '');
+          expect(whole.reduce((sum, { counters }) => sum + counters.total, 0)).toBe(events.length);
+          const armed = parts.filter(({ flag_key }) => flag_key !== '');
+          expect(armed.reduce((sum, { counters }) => sum + counters.total, 0)).toBe(events.filter(({ flag_key }) => flag_key).length);
+          expect(whole.reduce((sum, { counters }) => sum + counters.sum_ms, 0)).toBe(events.reduce((sum, e) => sum + e.timing_ms, 0));
           for (const { counters } of parts) {
             expect(counters.successful + counters.failed).toBe(counters.total);
             expect([...counters.errors.values()].reduce((sum, n) => sum + n, 0)).toBe(counters.failed);
@@ -146,14 +160,19 @@ describe('Tally', () => {
     );
   });
 
-  it('orders models by code unit and windows by time', () => {
-    const models = ['b', '__proto__', 'a_b', 'a1', 'constructor', 'ab'];
-    const tally = tallyOf(models.flatMap((model_id) => [0, 2, 1].map((n) => inference({ model_id, occurred_at_ms: now - n * minuteMs }))));
-    const sorted = [...models].sort();
-    expect(tally.lifetimes().map(({ model_id }) => model_id)).toEqual(sorted);
-    expect(tally.windows(minuteMs).map((w) => [w.model_id, w.window_start_ms])).toEqual(
-      sorted.flatMap((model_id) => [2, 1, 0].map((n) => [model_id, thisMinute - n * minuteMs])),
-    );
+  it('counts an event of an arm for its model and for the arm', () => {
+    const tally = tallyOf([
+      inference({ flag_key: 'f', variant: 'x' }),
+      inference({ flag_key: 'f', variant: 'y', success: false }),
+      inference({ flag_key: 'f', variant: 'y' }),
+      inference(),
+    ]);
+    expect(tally.total).toBe(4);
+    expect(tally.lifetimes().map(({ flag_key, variant, counters }) => [flag_key, variant, counters.total, counters.failed])).toEqual([
+      ['', '', 4, 1],
+      ['f', 'x', 1, 0],
+      ['f', 'y', 2, 1],
+    ]);
   });
 
   it('hands out counters that are not its own', () => {

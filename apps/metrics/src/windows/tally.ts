@@ -61,22 +61,43 @@ export class Counters {
   }
 }
 
-export interface ModelCounters {
+/** Whose inferences: one arm of a flag at a model; with both fields empty, all of the model's, whatever sent them. */
+export interface Arm {
   model_id: string;
+  flag_key: string;
+  variant: string;
+}
+
+export interface ArmCounters extends Arm {
   counters: Counters;
 }
 
-export interface WindowCounters extends ModelCounters {
+export interface WindowCounters extends ArmCounters {
   /** Epoch milliseconds at which the window begins: a multiple of its width. */
   window_start_ms: number;
 }
 
+export type Period = 'lifetime' | 'minute' | 'hour' | 'day';
+
+/** What is to be added to one window. `window_start_ms` is in epoch milliseconds; 0 for a lifetime. */
+export interface WindowSum extends Arm {
+  period: Period;
+  window_start_ms: number;
+  counters: Counters;
+}
+
+interface ArmMinutes extends Arm {
+  minutes: Map<number, Counters>;
+}
+
 /**
- * Inferences added up by model and minute, from which every wider window and the lifetime follow. Tallies add: merging any parts in any order
- * gives the same counts, extremes and sketches (sums of fractions are the same to rounding).
+ * Inferences added up by model, arm and minute, from which every wider window and the lifetime follow. An event of an arm counts for its model
+ * and for the arm. Tallies add: merging any parts in any order gives the same counts, extremes and sketches (sums of fractions are the same to
+ * rounding).
  */
 export class Tally {
-  readonly #minutes = new Map<string, Map<number, Counters>>();
+  /** By model_id; those of arms by model_id, flag_key and variant with NULs between, which none of them holds. */
+  readonly #arms = new Map<string, ArmMinutes>();
   #total = 0;
   #clamped = 0;
 
@@ -98,53 +119,56 @@ export class Tally {
     const age_ms = now_ms - event.occurred_at_ms;
     const clamped = age_ms > maxLateMs || age_ms < -maxAheadMs;
     const occurred_at_ms = clamped ? now_ms : event.occurred_at_ms;
-    this.#countersOf(event.model_id, windowStart(occurred_at_ms, minuteMs)).add(event, occurred_at_ms);
+    const { model_id, flag_key, variant } = event;
+    const minute_ms = windowStart(occurred_at_ms, minuteMs);
+    this.#countersOf(model_id, '', '', minute_ms).add(event, occurred_at_ms);
+    if (flag_key !== undefined && variant !== undefined)
+      this.#countersOf(model_id, flag_key, variant, minute_ms).add(event, occurred_at_ms);
     this.#total += 1;
     if (clamped) this.#clamped += 1;
   }
 
   /** Adds all of `other`; `other` is unchanged. */
   merge(other: Tally): void {
-    for (const [model_id, minutes] of other.#minutes) {
-      for (const [start_ms, counters] of minutes) this.#countersOf(model_id, start_ms).merge(counters);
+    for (const { model_id, flag_key, variant, minutes } of other.#arms.values()) {
+      for (const [start_ms, counters] of minutes) this.#countersOf(model_id, flag_key, variant, start_ms).merge(counters);
     }
     this.#total += other.#total;
     this.#clamped += other.#clamped;
   }
 
-  /** Counters by model since ever, ordered by model_id. */
-  lifetimes(): ModelCounters[] {
-    return this.#byModel().map(([model_id, minutes]) => {
+  /** Counters by model and arm since ever. */
+  lifetimes(): ArmCounters[] {
+    return [...this.#arms.values()].map(({ minutes, ...arm }) => {
       const counters = new Counters();
       for (const part of minutes.values()) counters.merge(part);
-      return { model_id, counters };
+      return { ...arm, counters };
     });
   }
 
-  /**
-   * Counters by model and window of `width_ms`, a multiple of a minute; ordered by model_id (by code unit, as PostgreSQL's COLLATE "C") and
-   * window, so that writers who lock rows in this order cannot deadlock.
-   */
+  /** Counters by model, arm and window of `width_ms`, a multiple of a minute. */
   windows(width_ms: number): WindowCounters[] {
-    return this.#byModel().flatMap(([model_id, minutes]) => {
+    return [...this.#arms.values()].flatMap(({ minutes, ...arm }) => {
       const windows = new Map<number, Counters>();
-      for (const [start_ms, part] of [...minutes].sort(([a], [b]) => a - b)) {
-        counterAt(windows, windowStart(start_ms, width_ms)).merge(part);
-      }
-      return [...windows].map(([window_start_ms, counters]) => ({ model_id, window_start_ms, counters }));
+      for (const [start_ms, part] of minutes) counterAt(windows, windowStart(start_ms, width_ms)).merge(part);
+      return [...windows].map(([window_start_ms, counters]) => ({ ...arm, window_start_ms, counters }));
     });
   }
 
-  #byModel(): [model_id: string, minutes: Map<number, Counters>][] {
-    return [...this.#minutes].sort(([a], [b]) => (a < b ? -1 : 1));
-  }
-
-  #countersOf(model_id: string, minute_start_ms: number): Counters {
-    let minutes = this.#minutes.get(model_id);
-    if (!minutes) this.#minutes.set(model_id, (minutes = new Map<number, Counters>()));
-    return counterAt(minutes, minute_start_ms);
+  #countersOf(model_id: string, flag_key: string, variant: string, minute_start_ms: number): Counters {
+    const key = flag_key === '' ? model_id : `${model_id}\u0000${flag_key}\u0000${variant}`;
+    let arm = this.#arms.get(key);
+    if (!arm) this.#arms.set(key, (arm = { model_id, flag_key, variant, minutes: new Map() }));
+    return counterAt(arm.minutes, minute_start_ms);
   }
 }
+
+/** What a tally adds to the windows that are kept while events come in; days follow from hours later. */
+export const sumsOf = (tally: Tally): WindowSum[] => [
+  ...tally.lifetimes().map((sum): WindowSum => ({ ...sum, period: 'lifetime', window_start_ms: 0 })),
+  ...tally.windows(minuteMs).map((sum): WindowSum => ({ ...sum, period: 'minute' })),
+  ...tally.windows(hourMs).map((sum): WindowSum => ({ ...sum, period: 'hour' })),
+];
 
 const windowStart = (at_ms: number, width_ms: number): number => Math.floor(at_ms / width_ms) * width_ms;
 

@@ -1,0 +1,158 @@
+import { sumsOf, Tally, type WindowSum } from '../windows/tally.js';
+import { type AppliedRange } from './applied-range.js';
+import { type DecodedMessage, encodeEvent, type InferenceEvent, positionsOf } from './inference-event.js';
+
+/** A message of the stream, decoded. */
+export interface IngestMessage extends DecodedMessage {
+  /** Who numbered it: a message is counted once per source and sequence. */
+  source: string;
+  sequence: number;
+  body: Uint8Array;
+}
+
+/** Whether there is a model; `unsure` when nobody can tell now. */
+export type Existence = 'known' | 'unknown' | 'unsure';
+
+/** Something that cannot be counted. `event` is its place in the message; -1: the message as a whole. */
+export interface Letter {
+  source: string;
+  sequence: number;
+  event: number;
+  model_id: string | null;
+  reason: string;
+  /** The event, or the beginning of a message that is refused as a whole. */
+  body: Uint8Array;
+}
+
+export interface EventId {
+  model_id: string;
+  event_id: string;
+}
+
+/** One database transaction, as counting needs it. Whatever it locks, it locks in one order, so that replicas wait and do not deadlock. */
+export interface IngestTransaction {
+  /** Locks the ledger rows of these sources, made where they are missing. */
+  lockLedger(sources: string[]): Promise<Map<string, AppliedRange>>;
+  saveLedger(ledger: Map<string, AppliedRange>): Promise<void>;
+  /** The keys (see `eventIdKey`) of those that were not there before; they are from now on. */
+  claimEventIds(ids: EventId[]): Promise<Set<string>>;
+  /** The arms of these models that are counted already, as `armKey`s by model. */
+  armsOf(model_ids: string[]): Promise<Map<string, Set<string>>>;
+  addWindows(sums: WindowSum[]): Promise<void>;
+  writeLetters(letters: Letter[]): Promise<void>;
+}
+
+export interface BatchOutcome {
+  counted: number;
+  /** Of the counted, those whose time could not be right. */
+  clamped: number;
+  letters: number;
+  /** Messages that had been applied before. */
+  repeated_messages: number;
+  /** Events whose event_id had been counted before. */
+  repeated_events: number;
+}
+
+/** At most this many arms are kept for a model; what comes after counts in the arm `other` of its flag. */
+export const maxArms = 50;
+const maxLetterBytes = 4_096;
+
+export const armKey = (flag_key: string, variant: string): string => `${flag_key}\u0000${variant}`;
+export const eventIdKey = ({ model_id, event_id }: EventId): string => `${model_id} ${event_id}`;
+
+/**
+ * Counts messages, each once, within one transaction: locks the ledger rows of their sources, drops what these have applied already, adds
+ * the rest to the windows and writes down what cannot be counted. Nothing of it stays unless the transaction commits. No model of the
+ * messages may be `unsure`. `now_ms` is in epoch milliseconds.
+ */
+export async function countBatch(
+  transaction: IngestTransaction,
+  messages: readonly IngestMessage[],
+  existence: ReadonlyMap<string, Existence>,
+  now_ms: number,
+): Promise<BatchOutcome> {
+  const ledger = await transaction.lockLedger([...new Set(messages.map(({ source }) => source))]);
+  const fresh = messages.filter(({ source, sequence }) => ledger.get(source)?.add(sequence));
+  const isKnown = ({ model_id }: InferenceEvent): boolean => existence.get(model_id) === 'known';
+
+  const unclaimed = await claim(transaction, fresh, isKnown);
+  const boundArm = await armBound(transaction, fresh, isKnown);
+  const tally = new Tally();
+  const letters: Letter[] = [];
+  let repeated_events = 0;
+  for (const message of fresh) {
+    letters.push(...rejectionsOf(message));
+    for (const [index, event] of message.events.entries()) {
+      if (!isKnown(event)) letters.push(unknownModel(message, index, event));
+      // Taken out of the set by the first of its kind: the same id twice in one batch is a repeat too.
+      else if (event.event_id !== undefined && !unclaimed?.delete(eventIdKey(event as EventId))) repeated_events += 1;
+      else tally.add(boundArm(event), now_ms);
+    }
+  }
+  const sums = sumsOf(tally);
+  if (sums.length) await transaction.addWindows(sums);
+  if (letters.length) await transaction.writeLetters(letters);
+  await transaction.saveLedger(ledger);
+  return {
+    counted: tally.total,
+    clamped: tally.clamped,
+    letters: letters.length,
+    repeated_messages: messages.length - fresh.length,
+    repeated_events,
+  };
+}
+
+async function claim(
+  transaction: IngestTransaction,
+  messages: readonly IngestMessage[],
+  isKnown: (event: InferenceEvent) => boolean,
+): Promise<Set<string> | null> {
+  const ids = new Map<string, EventId>();
+  for (const { events } of messages) {
+    for (const event of events) {
+      if (event.event_id !== undefined && isKnown(event)) ids.set(eventIdKey(event as EventId), event as EventId);
+    }
+  }
+  return ids.size ? transaction.claimEventIds([...ids.values()]) : null;
+}
+
+/** Moves events of a model's arms beyond the bound into `other`. */
+async function armBound(
+  transaction: IngestTransaction,
+  messages: readonly IngestMessage[],
+  isKnown: (event: InferenceEvent) => boolean,
+): Promise<(event: InferenceEvent) => InferenceEvent> {
+  const armed = new Set<string>();
+  for (const { events } of messages)
+    for (const event of events) if (event.flag_key !== undefined && isKnown(event)) armed.add(event.model_id);
+  if (armed.size === 0) return (event) => event;
+  const arms = await transaction.armsOf([...armed]);
+  return (event) => {
+    const { flag_key, variant, model_id } = event;
+    if (flag_key === undefined || variant === undefined) return event;
+    const known = arms.get(model_id) ?? new Set();
+    arms.set(model_id, known);
+    const key = armKey(flag_key, variant);
+    if (known.has(key)) return event;
+    if (known.size >= maxArms) return { ...event, flag_key: 'other', variant: 'other' };
+    known.add(key);
+    return event;
+  };
+}
+
+function rejectionsOf({ source, sequence, rejected, body }: IngestMessage): Letter[] {
+  return rejected.map(({ index, reason, event }) => ({
+    source,
+    sequence,
+    event: index ?? -1,
+    model_id: null,
+    reason,
+    body: event === undefined ? body.slice(0, maxLetterBytes) : Buffer.from(event).subarray(0, maxLetterBytes),
+  }));
+}
+
+function unknownModel(message: IngestMessage, index: number, event: InferenceEvent): Letter {
+  const { source, sequence } = message;
+  const reason = `model_id; there is no model ${event.model_id}`;
+  return { source, sequence, event: positionsOf(message)[index]!, model_id: event.model_id, reason, body: Buffer.from(encodeEvent(event)) };
+}

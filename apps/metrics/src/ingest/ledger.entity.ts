@@ -1,0 +1,29 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { instant } from '#runtime/columns.js';
+
+/** Which messages of which producer have been counted. */
+@Entity('ingest_ledger')
+export class IngestLedgerEntity {
+  @PrimaryColumn('text')
+  source!: string;
+
+  @Column('int8multirange', { default: '{}' })
+  applied!: string;
+
+  @Column('timestamptz', { transformer: instant, default: () => 'now()' })
+  seen_at!: string;
+}
+
+/** An event that its producer gave an id, counted; kept as long as a late event may come. */
+@Entity('counted_event')
+@Index('counted_event_at', ['at'])
+export class CountedEventEntity {
+  @PrimaryColumn('text')
+  model_id!: string;
+
+  @PrimaryColumn('text')
+  event_id!: string;
+
+  @Column('timestamptz', { transformer: instant, default: () => 'now()' })
+  at!: string;
+}
