@@ -105,19 +105,20 @@ export class IngestCore {
   }
 
   private async store(batch: Taken[], existence: ReadonlyMap<string, Existence>): Promise<void> {
-    const { clock, transaction, isTransient, committed, failed } = this.ports;
+    const { ports } = this;
+    const { clock } = ports;
     const messages = batch.map(({ message }) => message);
     let extended = clock.now();
     for (;;) {
       try {
-        committed(await transaction((open) => countBatch(open, messages, existence, clock.now())));
+        ports.committed(await ports.transaction((open) => countBatch(open, messages, existence, clock.now())));
         for (const { delivery } of batch) delivery.ack();
         return;
       } catch (error) {
-        failed(error, batch.length);
+        ports.failed(error, batch.length);
         // Given back unfinished: another replica, or this one when it comes back, takes them after the wait.
         if (this.stopped) return;
-        if (!isTransient(error)) return this.divide(batch, existence);
+        if (!ports.isTransient(error)) return this.divide(batch, existence);
       }
       await clock.sleep(retryMs);
       if (clock.now() - extended < extendEveryMs) continue;

@@ -1,6 +1,6 @@
 import { Simulation } from './ingest.simulation.harness.js';
 
-const seeds = Number(process.env.SIMULATION_SEEDS ?? 2_000);
+const seeds = Number(process.env.SIMULATION_SEEDS ?? 1_000);
 const first = Number(process.env.SIMULATION_FIRST_SEED ?? 1);
 
 describe('the ingest core, over a simulated clock, bus and store', () => {
