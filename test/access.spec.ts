@@ -222,8 +222,7 @@ function handlerIs(path: string, handler: object): boolean {
 
 function controllerPathOf(handler: object): string {
   const found = routeHandlers(suite.suite.gateway.app).find((route) => route.handler === handler);
-  const className = found?.name.split('.')[0];
-  return { ValidationController: 'validation', FlagsController: 'flags' }[className ?? ''] ?? '';
+  return found ? (Reflect.getMetadata('path', found.controller) as string) : '';
 }
 
 /** The status of a request whose target is sent just as it is written. */

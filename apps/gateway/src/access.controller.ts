@@ -20,7 +20,7 @@ import { GatewayConfig } from './gateway.config.js';
 import { KeyGuard } from './key.guard.js';
 import { Input, Serves } from './serves.decorator.js';
 
-const audits = (['registry', 'validation', 'flags'] as const).map(listAuditOf);
+const audits = (['registry', 'metrics', 'validation', 'flags'] as const).map(listAuditOf);
 
 @Controller()
 export class AccessController {

@@ -3,17 +3,25 @@ import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
 import { isPublic, servedBy } from './serves.decorator.js';
 
+interface RouteHandler {
+  name: string;
+  handler: object;
+  controller: object;
+}
+
 /** Every controller method that is a route, with its class. */
-export function routeHandlers(app: INestApplication): { name: string; handler: object }[] {
+export function routeHandlers(app: INestApplication): RouteHandler[] {
   const scanner = new MetadataScanner();
-  const found: { name: string; handler: object }[] = [];
+  const found: RouteHandler[] = [];
   for (const module of app.get(ModulesContainer).values()) {
     for (const { metatype } of module.controllers.values()) {
       if (!metatype) continue;
       const prototype = metatype.prototype as Record<string, object>;
       for (const method of scanner.getAllMethodNames(prototype)) {
         const handler = prototype[method];
-        if (handler && Reflect.hasMetadata(METHOD_METADATA, handler)) found.push({ name: `${metatype.name}.${method}`, handler });
+        if (handler && Reflect.hasMetadata(METHOD_METADATA, handler)) {
+          found.push({ name: `${metatype.name}.${method}`, handler, controller: metatype });
+        }
       }
     }
   }

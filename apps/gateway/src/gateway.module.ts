@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/co
 import { AccessController } from './access.controller.js';
 import { CallerInterceptor } from './caller.interceptor.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
+import { DeadLettersController } from './dead-letters.controller.js';
 import { EnvelopeInterceptor } from './envelope.interceptor.js';
 import { FlagsController } from './flags.controller.js';
 import { GatewayConfig } from './gateway.config.js';
@@ -15,6 +16,7 @@ import { ModelsController } from './models.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
 import { ValidationController } from './validation.controller.js';
+import { WindowsController } from './windows.controller.js';
 
 /** The REST surface under the prefix. */
 @Module({})
@@ -22,7 +24,15 @@ class SurfaceModule {
   static with(config: GatewayConfig): DynamicModule {
     return {
       module: SurfaceModule,
-      controllers: [ModelsController, MetricsController, ValidationController, FlagsController, AccessController],
+      controllers: [
+        ModelsController,
+        MetricsController,
+        ValidationController,
+        FlagsController,
+        AccessController,
+        WindowsController,
+        DeadLettersController,
+      ],
       providers: [
         { provide: GatewayConfig, useValue: config },
         KeyGuard,

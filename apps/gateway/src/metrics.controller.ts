@@ -1,7 +1,7 @@
 import { Controller, Get, Post } from '@nestjs/common';
 import { invalidInput } from '#contracts/errors.js';
 import { InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
-import { getMetrics, getPerformance, type Metrics, ModelHealth } from '#contracts/metrics.js';
+import { getMetrics, getPerformance, type Metrics, MetricsRequest, ModelHealth } from '#contracts/metrics.js';
 import { getModel, ModelRef } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { InferencePublisher } from './inference.publisher.js';
@@ -24,7 +24,7 @@ export class MetricsController {
     from: 'query',
     summary: 'Get comprehensive performance metrics for a model',
   })
-  getMetrics(@Input() input: ModelRef): Promise<Metrics> {
+  getMetrics(@Input() input: MetricsRequest): Promise<Metrics> {
     return this.bus.ask(getMetrics, input);
   }
 

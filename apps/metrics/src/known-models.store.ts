@@ -40,6 +40,11 @@ export class KnownModels extends VisibleRecords<Model> {
     this.models = records;
   }
 
+  /** Every model, whoever asks. */
+  all(): IterableIterator<Model> {
+    return this.models.values();
+  }
+
   /** Of each model whether it exists, whoever may see it. The registry is asked only for what the view does not know. */
   async existence(model_ids: string[]): Promise<Map<string, Existence>> {
     const found = new Map<string, Existence>();

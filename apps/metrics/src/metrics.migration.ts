@@ -1,4 +1,5 @@
 import { type MigrationInterface, type QueryRunner } from 'typeorm';
+import { auditTable } from '#runtime/audit.entity.js';
 
 export class Metrics1700000000001 implements MigrationInterface {
   name = 'Metrics1700000000001';
@@ -22,6 +23,8 @@ export class Metrics1700000000001 implements MigrationInterface {
         last_occurred_at timestamptz,
         PRIMARY KEY (model_id, flag_key, variant, period, window_start)
       ) WITH (fillfactor = 60);
+      CREATE INDEX model_window_age ON metrics.model_window (period, window_start);
+      CREATE INDEX model_window_arms ON metrics.model_window (flag_key) WHERE flag_key <> '' AND period = 'lifetime';
       CREATE TABLE metrics.ingest_ledger (
         source text PRIMARY KEY,
         applied int8multirange NOT NULL DEFAULT '{}',
@@ -45,10 +48,14 @@ export class Metrics1700000000001 implements MigrationInterface {
         at timestamptz NOT NULL DEFAULT now(),
         CONSTRAINT dead_letter_once UNIQUE (source, sequence, event)
       );
+      ${auditTable('metrics')}
     `);
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP TABLE metrics.model_window, metrics.ingest_ledger, metrics.counted_event, metrics.dead_letter');
+    await runner.query(`
+      DROP TABLE metrics.model_window, metrics.ingest_ledger, metrics.counted_event, metrics.dead_letter, metrics.audit;
+      DROP FUNCTION metrics.refuse_audit_change();
+    `);
   }
 }

@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
+import { AuditEntity } from '#runtime/audit.entity.js';
+import { AuditStore } from '#runtime/audit.store.js';
 import { ServiceConfig } from '#runtime/config.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
@@ -8,6 +10,10 @@ import { IngestStore } from './ingest/ingest.store.js';
 import { KnownModels } from './known-models.store.js';
 import { WindowsHandlers } from './windows/windows.handlers.js';
 import { Metrics1700000000001 } from './metrics.migration.js';
+import { DeadLettersHandlers } from './ingest/dead-letters.handlers.js';
+import { DeadLettersStore } from './ingest/dead-letters.store.js';
+import { DaysStore } from './windows/days.store.js';
+import { WindowsStore } from './windows/windows.store.js';
 import { DeadLetterEntity } from './ingest/dead-letter.entity.js';
 import { CountedEventEntity, IngestLedgerEntity } from './ingest/ledger.entity.js';
 import { ModelWindowEntity } from './windows/model-window.entity.js';
@@ -15,7 +21,7 @@ import { PruneSchedule } from './windows/prune.schedule.js';
 
 export const metricsSchema: Schema = {
   name: 'metrics',
-  entities: [ModelWindowEntity, IngestLedgerEntity, CountedEventEntity, DeadLetterEntity],
+  entities: [ModelWindowEntity, IngestLedgerEntity, CountedEventEntity, DeadLetterEntity, AuditEntity],
   migrations: [Metrics1700000000001],
 };
 
@@ -25,8 +31,18 @@ export class MetricsModule {
     return {
       module: MetricsModule,
       imports: [DatabaseModule.forSchema(metricsSchema, config), ScheduleModule.forRoot()],
-      controllers: [WindowsHandlers],
-      providers: [{ provide: ServiceConfig, useValue: config }, KnownModels, IngestStore, IngestConsumer, PruneSchedule],
+      controllers: [WindowsHandlers, DeadLettersHandlers],
+      providers: [
+        { provide: ServiceConfig, useValue: config },
+        KnownModels,
+        IngestStore,
+        IngestConsumer,
+        AuditStore,
+        WindowsStore,
+        DaysStore,
+        DeadLettersStore,
+        PruneSchedule,
+      ],
     };
   }
 }

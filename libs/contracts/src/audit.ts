@@ -52,5 +52,5 @@ export class AuditFilter extends PageRequest {
 export class AuditPage extends pageOf(AuditEntry) {}
 
 /** Each service keeps the audit of what it owns; the gateway merges them, newest first. */
-export const listAuditOf = (service: 'registry' | 'validation' | 'flags') =>
+export const listAuditOf = (service: 'registry' | 'metrics' | 'validation' | 'flags') =>
   request(`${service}.list_audit`, { input: AuditFilter, output: AuditPage });

@@ -215,6 +215,22 @@ describe('Sketch.parse', () => {
     expect(read).toBeGreaterThan(0);
   });
 
+  it('gives back what was added since an earlier one, and refuses one that it has not grown out of', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 1e7, noNaN: true })),
+        fc.array(fc.double({ min: 0, max: 1e7, noNaN: true })),
+        (a, b) => {
+          const both = sketchOf([...a, ...b]);
+          expect(both.minus(sketchOf(a)).serialise()).toEqual(sketchOf(b).serialise());
+        },
+      ),
+    );
+    expect(() => sketchOf([1]).minus(sketchOf([2]))).toThrow(RangeError);
+    expect(() => sketchOf([1]).minus(sketchOf([1, 1]))).toThrow(RangeError);
+    expect(() => sketchOf([1]).minus(sketchOf([0]))).toThrow(RangeError);
+  });
+
   it('refuses a sketch that was cut off anywhere', () => {
     const bytes = sketchOf([0, 0.5, 3, 700, 1e6]).serialise();
     for (let length = 0; length < bytes.length; length++) {

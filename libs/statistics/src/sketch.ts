@@ -74,6 +74,28 @@ export class Sketch {
   }
 
   /**
+   * What this one has counted and `earlier` has not: the values that came in between, where this one grew out of `earlier`. Throws RangeError
+   * where it did not.
+   */
+  minus(earlier: Sketch): Sketch {
+    const difference = new Sketch();
+    const before = new Map(earlier.bins());
+    difference.#zeros = this.#zeros - earlier.#zeros;
+    difference.#count = this.#count - earlier.#count;
+    for (const [index, count] of this.bins()) {
+      const added = count - (before.get(index) ?? 0);
+      before.delete(index);
+      if (added < 0) throw notGrown();
+      if (added === 0) continue;
+      const bin = index - lowestIndex;
+      difference.#cover(bin, bin);
+      difference.#counts[bin - difference.#first]! += added;
+    }
+    if (before.size || difference.#zeros < 0) throw notGrown();
+    return difference;
+  }
+
+  /**
    * The nearest-rank quantile, the ⌈q·n⌉-th smallest value, for q in 0..1, within 1 % of the exact one (values below 0.001 count as 0).
    * `min` and `max` are the exact extremes where the caller knows them: the estimate is clamped to them. 0 for an empty sketch.
    */
@@ -167,6 +189,8 @@ export class Sketch {
     this.#first = first;
   }
 }
+
+const notGrown = (): RangeError => new RangeError('This sketch has not grown out of the earlier one');
 
 function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let rest = value;

@@ -73,6 +73,18 @@ export async function countBatch(
 ): Promise<BatchOutcome> {
   const ledger = await transaction.lockLedger([...new Set(messages.map(({ source }) => source))]);
   const fresh = messages.filter(({ source, sequence }) => ledger.get(source)?.add(sequence));
+  const outcome = await countEvents(transaction, fresh, existence, now_ms);
+  await transaction.saveLedger(ledger);
+  return { ...outcome, repeated_messages: messages.length - fresh.length };
+}
+
+/** Counts the events of messages of which it is known that they are new. */
+export async function countEvents(
+  transaction: Pick<IngestTransaction, 'claimEventIds' | 'armsOf' | 'addWindows' | 'writeLetters'>,
+  fresh: readonly IngestMessage[],
+  existence: ReadonlyMap<string, Existence>,
+  now_ms: number,
+): Promise<Omit<BatchOutcome, 'repeated_messages'>> {
   const isKnown = ({ model_id }: InferenceEvent): boolean => existence.get(model_id) === 'known';
 
   const unclaimed = await claim(transaction, fresh, isKnown);
@@ -92,18 +104,16 @@ export async function countBatch(
   const sums = sumsOf(tally);
   if (sums.length) await transaction.addWindows(sums);
   if (letters.length) await transaction.writeLetters(letters);
-  await transaction.saveLedger(ledger);
   return {
     counted: tally.total,
     clamped: tally.clamped,
     letters: letters.length,
-    repeated_messages: messages.length - fresh.length,
     repeated_events,
   };
 }
 
 async function claim(
-  transaction: IngestTransaction,
+  transaction: Pick<IngestTransaction, 'claimEventIds'>,
   messages: readonly IngestMessage[],
   isKnown: (event: InferenceEvent) => boolean,
 ): Promise<Set<string> | null> {
@@ -118,7 +128,7 @@ async function claim(
 
 /** Moves events of a model's arms beyond the bound into `other`. */
 async function armBound(
-  transaction: IngestTransaction,
+  transaction: Pick<IngestTransaction, 'armsOf'>,
   messages: readonly IngestMessage[],
   isKnown: (event: InferenceEvent) => boolean,
 ): Promise<(event: InferenceEvent) => InferenceEvent> {

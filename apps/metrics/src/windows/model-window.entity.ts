@@ -1,4 +1,4 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { count, instant } from '#runtime/columns.js';
 import { type Period } from './tally.js';
 
@@ -7,6 +7,8 @@ export const wholeModel = { flag_key: '', variant: '' };
 
 /** Everything counted of one model in one window; additive, so that any number of replicas may add to it. Lifetime begins at the epoch. */
 @Entity('model_window')
+@Index('model_window_age', ['period', 'window_start'])
+@Index('model_window_arms', ['flag_key'], { where: `"flag_key" <> '' AND "period" = 'lifetime'` })
 export class ModelWindowEntity {
   @PrimaryColumn('text')
   model_id!: string;

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Cron, CronExpression } from '@nestjs/schedule';
 import { DataSource } from 'typeorm';
 import { Logger } from '#runtime/logger.js';
+import { KnownModels } from '../known-models.store.js';
+import { DaysStore } from './days.store.js';
 
 /**
  * Minute windows are kept for two days, and so are event ids, as no event may come later than that. A ledger row must outlive every message its
@@ -15,17 +17,20 @@ const statements = [
      OR letter_id <= (SELECT letter_id FROM metrics.dead_letter ORDER BY letter_id DESC OFFSET 100000 LIMIT 1)`,
 ];
 
-/** Deletes what has had its time. Running it on several replicas at once only makes some of them find nothing. */
+/** Makes days of old hours and deletes what has had its time. Running it on several replicas at once only makes some of them find nothing. */
 @Injectable()
 export class PruneSchedule {
   constructor(
     private readonly database: DataSource,
+    private readonly days: DaysStore,
+    private readonly known: KnownModels,
     private readonly logger: Logger,
   ) {}
 
   @Cron(CronExpression.EVERY_10_MINUTES, { name: 'prune' })
   async prune(): Promise<void> {
     try {
+      while ((await this.days.fold(this.known.all(), Date.now())) > 0);
       for (const statement of statements) await this.database.query(statement);
     } catch (error) {
       this.logger.failure('Could not prune; trying again in ten minutes', error);

@@ -1,61 +1,131 @@
 import { Controller } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { MoreThanOrEqual, Repository } from 'typeorm';
-import { getMetrics, getPerformance, type Metrics, type Performance } from '#contracts/metrics.js';
+import { invalidInput } from '#contracts/errors.js';
+import {
+  type ArmCounters,
+  type Arms,
+  type ArmsRequest,
+  getArms,
+  getMetrics,
+  getPerformance,
+  getSeries,
+  getTick,
+  type Metrics,
+  type MetricsRequest,
+  type Performance,
+  type Series,
+  type SeriesRequest,
+  type Tick,
+  type TickRequest,
+} from '#contracts/metrics.js';
 import { type Model, type ModelRef } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
-import { Sketch } from '#statistics/sketch.js';
 import { judgeHealth, recentMinutes } from '../health/health.js';
 import { KnownModels } from '../known-models.store.js';
-import { ModelWindowEntity, wholeModel } from './model-window.entity.js';
+import { type ModelWindowEntity, wholeModel } from './model-window.entity.js';
+import { Summary } from './summary.js';
+import { type Range, rangeOf, shownRange, stepMs, stepOf } from './time-range.js';
+import { WindowsStore } from './windows.store.js';
+
+const defaultSeriesWindow = '24h';
 
 @Controller()
 export class WindowsHandlers {
   constructor(
-    @InjectRepository(ModelWindowEntity, 'metrics') private readonly windows: Repository<ModelWindowEntity>,
+    private readonly windows: WindowsStore,
     private readonly known: KnownModels,
   ) {}
 
   @Answers(getMetrics)
-  async getMetrics({ model_id }: ModelRef): Promise<Metrics> {
-    const [model, lifetime] = await Promise.all([
-      this.known.require(model_id),
-      this.windows.findOneBy({ model_id, ...wholeModel, period: 'lifetime' }),
+  async getMetrics({ model_id, flag_key, variant, ...time }: MetricsRequest): Promise<Metrics> {
+    const model = await this.known.require(model_id);
+    const range = rangeOf(time, Date.now(), model.retention_days);
+    return metricsOf(model, range, await this.windows.of({ model_id, ...armOf(flag_key, variant) }, range));
+  }
+
+  @Answers(getSeries)
+  async getSeries({ model_id, flag_key, variant, step, ...time }: SeriesRequest): Promise<Series> {
+    const model = await this.known.require(model_id);
+    const asked = time.window === undefined && time.from === undefined ? { ...time, window: defaultSeriesWindow } : time;
+    const range = rangeOf(asked, Date.now(), model.retention_days)!;
+    const chosen = stepOf(range, step);
+    const points = new Map<number, Summary>();
+    for (const row of await this.windows.of({ model_id, ...armOf(flag_key, variant) }, range)) {
+      const start = Math.floor(Date.parse(row.window_start) / stepMs(chosen)) * stepMs(chosen);
+      const point = points.get(start) ?? new Summary();
+      point.add(row);
+      points.set(start, point);
+    }
+    return {
+      model_id,
+      range: shownRange(range),
+      step: chosen,
+      points: [...points].map(([start, point]) => ({ from: new Date(start).toISOString(), ...point.figures() })),
+    };
+  }
+
+  @Answers(getArms)
+  async getArms({ model_id, flag_key, ...time }: ArmsRequest): Promise<Arms> {
+    const model = await this.known.require(model_id);
+    const range = rangeOf(time, Date.now(), model.retention_days);
+    const rows = await this.windows.ofArms(model_id, flag_key, range);
+    const arms = new Map<string, ModelWindowEntity[]>();
+    for (const row of rows) {
+      const key = JSON.stringify([row.flag_key, row.variant]);
+      arms.set(key, [...(arms.get(key) ?? []), row]);
+    }
+    return {
+      model_id,
+      arms: [...arms.values()].map((windows) => ({
+        ...metricsOf(model, range, windows),
+        flag_key: windows[0]!.flag_key,
+        variant: windows[0]!.variant,
+      })),
+    };
+  }
+
+  /** For whoever analyses a rollout: differences between ticks are exact however many ticks were missed. */
+  @Answers(getTick)
+  async getTick({ flag_key, model_ids }: TickRequest): Promise<Tick> {
+    const [ofFlag, ofModels] = await Promise.all([
+      flag_key === undefined ? [] : this.windows.lifetimesOfFlag(flag_key),
+      model_ids ? this.windows.lifetimesOfModels(model_ids) : [],
     ]);
-    return metricsOf(model, lifetime);
+    return { at: new Date().toISOString(), arms: [...ofFlag, ...ofModels].map(countersOf) };
   }
 
   @Answers(getPerformance)
   async getPerformance({ model_id }: ModelRef): Promise<Performance> {
-    const since = new Date(Date.now() - recentMinutes * 60_000).toISOString();
-    const [metrics, minutes] = await Promise.all([
-      this.getMetrics({ model_id }),
-      this.windows.findBy({ model_id, ...wholeModel, period: 'minute', window_start: MoreThanOrEqual(since) }),
-    ]);
-    const sum = (column: 'total' | 'successful'): number => minutes.reduce((total, minute) => total + minute[column], 0);
-    return { model_id, metrics, ...judgeHealth({ total: sum('total'), successful: sum('successful') }) };
+    const recent = rangeOf({ window: `${recentMinutes}m` }, Date.now(), 1);
+    const [metrics, minutes] = await Promise.all([this.getMetrics({ model_id }), this.windows.of({ model_id, ...wholeModel }, recent)]);
+    const { total, successful } = Summary.of(minutes);
+    return { model_id, metrics, ...judgeHealth({ total, successful }) };
   }
 }
 
-function metricsOf(model: Model, window: ModelWindowEntity | null): Metrics {
-  const { total = 0, successful = 0, sum_ms = 0, sketch = null, error_types = {} } = window ?? {};
-  const [min, max] = [window?.min_ms ?? 0, window?.max_ms ?? 0];
-  const timings = sketch ? Sketch.parse(sketch) : new Sketch();
-  const quantile = (q: number): number => (total ? rounded(timings.quantile(q, min, max)) : 0);
+function armOf(flag_key: string | undefined, variant: string | undefined): typeof wholeModel {
+  if (flag_key === undefined && variant === undefined) return wholeModel;
+  if (flag_key === undefined) throw invalidInput([{ field: 'flag_key', accepted: 'a flag_key together with variant' }]);
+  if (variant === undefined) throw invalidInput([{ field: 'variant', accepted: 'a variant together with flag_key' }]);
+  return { flag_key, variant };
+}
+
+function metricsOf(model: Model, range: Range | null, rows: ModelWindowEntity[]): Metrics {
+  const summary = Summary.of(rows);
   return {
     model_id: model.model_id,
-    total_inferences: total,
-    successful_inferences: successful,
-    failed_inferences: total - successful,
-    success_rate: total ? rounded((successful / total) * 100) : 0,
-    average_timing_ms: total ? rounded(sum_ms / total) : 0,
-    min_timing_ms: min,
-    max_timing_ms: max,
-    percentiles: { p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99) },
-    error_types,
-    last_updated: window?.last_occurred_at ?? model.created_at,
+    ...summary.figures(),
+    last_updated: summary.last_occurred_at ?? model.created_at,
+    range: range && shownRange(range),
   };
 }
 
-/** Four decimals: more is noise of the arithmetic. */
-const rounded = (value: number): number => Math.round(value * 10_000) / 10_000;
+const countersOf = (row: ModelWindowEntity): ArmCounters => ({
+  model_id: row.model_id,
+  flag_key: row.flag_key,
+  variant: row.variant,
+  total_inferences: row.total,
+  successful_inferences: row.successful,
+  sum_timing_ms: row.sum_ms,
+  error_types: row.error_types,
+  sketch: row.sketch?.toString('base64') ?? '',
+});

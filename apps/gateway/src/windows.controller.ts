@@ -1,0 +1,27 @@
+import { Controller, Get } from '@nestjs/common';
+import { type Arms, ArmsRequest, getArms, getSeries, type Series, SeriesRequest } from '#contracts/metrics.js';
+import { Bus } from '#runtime/bus.js';
+import { Input, Serves } from './serves.decorator.js';
+
+@Controller('registry/:model_id/metrics')
+export class WindowsController {
+  constructor(private readonly bus: Bus) {}
+
+  @Get('series')
+  @Serves({ ...getSeries, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Metrics step by step, for charts' })
+  getSeries(@Input() input: SeriesRequest): Promise<Series> {
+    return this.bus.ask(getSeries, input);
+  }
+
+  @Get('arms')
+  @Serves({
+    ...getArms,
+    role: 'viewer',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Metrics by the variants of flags that directed inferences here',
+  })
+  getArms(@Input() input: ArmsRequest): Promise<Arms> {
+    return this.bus.ask(getArms, input);
+  }
+}
