@@ -27,6 +27,19 @@ module.exports = {
       to: { path: '^(apps|libs/(?!embedded/))' },
     },
     {
+      // Installed by others without the rest. Its specs hold it against the contracts.
+      name: 'client-stands-alone',
+      severity: 'error',
+      from: { path: '^libs/client/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(apps|libs/(?!client/))' },
+    },
+    {
+      name: 'client-is-for-apps',
+      severity: 'error',
+      from: { path: '^libs/(?!client/|testing/)' },
+      to: { path: '^libs/client/' },
+    },
+    {
       name: 'apps-meet-on-nats-only',
       severity: 'error',
       from: { path: `^apps/${services}/` },

@@ -1,0 +1,57 @@
+import { maxEvents, maxMessageBytes } from './event-contract.js';
+
+const opening = '{"events":[';
+const closing = ']}';
+const emptyBytes = opening.length + closing.length;
+
+/** The bytes of a message of these events, each JSON: one by itself, several as `{"events": […]}`. */
+export const messageOf = (events: string[]): Uint8Array =>
+  Buffer.from(events.length === 1 ? events[0]! : `${opening}${events.join(',')}${closing}`);
+
+interface Batch {
+  events: string[];
+  bytes: number;
+  /** Settles as the sending of its message does. */
+  sent: Promise<void>;
+  settle: (sending: Promise<void>) => void;
+}
+
+/**
+ * Puts events that come close together into one message: it goes out when it has 500 events, when the next would make it larger than 64 KiB,
+ * or `linger_ms` after its first event. An event that is larger by itself goes alone.
+ */
+export class EventBatches {
+  private batch: Batch | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly linger_ms: number,
+    private readonly send: (message: Uint8Array) => Promise<void>,
+  ) {}
+
+  /** Settles as the sending of the message does that the event becomes a part of. `event`: JSON. */
+  add(event: string): Promise<void> {
+    const bytes = Buffer.byteLength(event) + 1;
+    if (this.batch && this.batch.bytes + bytes > maxMessageBytes) this.flush();
+    const batch = (this.batch ??= this.begin());
+    batch.events.push(event);
+    batch.bytes += bytes;
+    if (batch.events.length === maxEvents) this.flush();
+    return batch.sent;
+  }
+
+  /** Sends what lingers. */
+  flush(): void {
+    clearTimeout(this.timer);
+    const { batch } = this;
+    this.batch = undefined;
+    if (batch) batch.settle(this.send(messageOf(batch.events)));
+  }
+
+  private begin(): Batch {
+    this.timer = setTimeout(() => this.flush(), this.linger_ms);
+    let settle: Batch['settle'] = () => undefined;
+    const sent = new Promise<void>((resolve) => (settle = resolve));
+    return { events: [], bytes: emptyBytes, sent, settle };
+  }
+}
