@@ -73,6 +73,7 @@ const targets: Target[] = [
   },
   { method: 'PATCH', path: '/validation/cases/taken', body: {} },
   { method: 'POST', path: '/validation/run', body: { model_id: 'some_model' } },
+  { method: 'POST', path: '/inference/batch', body: { events: [] } },
   { method: 'POST', path: '/keys', body: { name: 'new', role: 'viewer' } },
 ];
 describe.each(targets)('$method $path', ({ method, path, body }) => {

@@ -8,6 +8,8 @@ import { EnvelopeInterceptor } from './envelope.interceptor.js';
 import { FlagsController } from './flags.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
+import { IdempotencyStore } from './idempotency.store.js';
+import { InferenceController } from './inference.controller.js';
 import { InferencePublisher } from './inference.publisher.js';
 import { KeyGuard } from './key.guard.js';
 import { KnownModels } from './known-models.store.js';
@@ -27,6 +29,7 @@ class SurfaceModule {
       controllers: [
         ModelsController,
         MetricsController,
+        InferenceController,
         ValidationController,
         FlagsController,
         AccessController,
@@ -42,6 +45,7 @@ class SurfaceModule {
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
         InferencePublisher,
+        IdempotencyStore,
       ],
     };
   }

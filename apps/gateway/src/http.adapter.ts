@@ -7,6 +7,7 @@ import { AppError } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
+import { UnreadableLine } from './inference-batch.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -20,6 +21,8 @@ const headers = {
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
+
+const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
@@ -61,6 +64,10 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
     if (body === '') done(null, undefined);
     else void parseJson(request, body as string, done);
   });
+  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (request, body, done) => {
+    if (request.routeOptions.url?.endsWith('/inference/batch')) done(null, { events: linesOf(body as string) });
+    else done(unsupportedMediaType);
+  });
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
     done();
@@ -80,6 +87,19 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
   });
   return adapter;
 }
+
+/** The values of the lines of NDJSON, blank ones aside. */
+const linesOf = (text: string): unknown[] =>
+  text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      try {
+        return JSON.parse(line) as unknown;
+      } catch {
+        return new UnreadableLine();
+      }
+    });
 
 /** Bytes that Node's parser does not take for HTTP, or headers and a path over its 16 KiB: no request object exists yet. */
 function refuseRaw(error: Error & { code?: string }, socket: Socket): void {

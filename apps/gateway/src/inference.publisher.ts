@@ -1,49 +1,64 @@
-import { randomUUID } from 'node:crypto';
-import { headers as createHeaders } from '@nats-io/transport-node';
 import { Injectable } from '@nestjs/common';
-import { serviceUnavailable } from '#contracts/errors.js';
-import { type InferenceRecord, inferenceStream } from '#contracts/inference.js';
+import { AckWindow, NotStoredError } from '#client/ack-window.js';
+import { EventBatches, messageOf } from '#client/event-batches.js';
+import { AppError } from '#contracts/errors.js';
+import { type InferenceItem } from '#contracts/inference.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 
-const attempts = 2;
-const attemptTimeoutMs = 1_000;
+const giveUpMs = 2_000;
+/** Events of requests that arrive within this time share a message: one acknowledgement answers them all. */
+const lingerMs = 1;
+/** At 8 kB for the largest event there is, below what the metrics service reads of one message. */
+const maxNumbered = 50;
+const maxErrorLength = 512;
 
 /**
- * Puts inferences on the stream and resolves once JetStream has stored them. Every message carries this process's name and its number, so
- * that the second attempt of one whose acknowledgement was lost is counted once.
+ * Puts inferences on the stream and resolves once JetStream has stored them. Rejects with SERVICE_UNAVAILABLE: at once when NATS is away, or
+ * when the stream is full or missing, and after 2 s without an acknowledgement. `details.recorded` then says `no`, or `unknown` when only the
+ * acknowledgement is missing; what was given up is not sent again. A gateway that is killed answers nobody: that is `unknown` too.
  */
 @Injectable()
 export class InferencePublisher {
-  private readonly producer = randomUUID();
-  private sequence = 0;
+  private readonly window: AckWindow;
+  private readonly batches: EventBatches;
 
   constructor(
-    private readonly nats: Nats,
+    nats: Nats,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs });
+    this.batches = new EventBatches(lingerMs, (message) => this.window.send(message).catch((error: unknown) => this.unavailable(error)));
+  }
 
-  /** Throws SERVICE_UNAVAILABLE when NATS does not acknowledge within 2 s, or refuses because the stream is full or missing. */
-  async publish({ model_id, timing_ms, success = true, error }: InferenceRecord, occurred_at: string): Promise<void> {
-    if (!this.nats.connected) throw serviceUnavailable('metrics');
-    const payload = JSON.stringify({ model_id, timing_ms, success, error, occurred_at });
-    const sequence = String(this.sequence++);
-    const headers = createHeaders();
-    headers.set(inferenceStream.producerHeader, this.producer);
-    headers.set(inferenceStream.sequenceHeader, sequence);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.nats.js.publish(inferenceStream.subject, payload, {
-          headers,
-          msgID: `${this.producer}:${sequence}`,
-          timeout: attemptTimeoutMs,
-        });
-        return;
-      } catch (failure) {
-        if (attempt < attempts && this.nats.connected) continue;
-        this.logger.failure('JetStream did not take an inference', failure);
-        throw serviceUnavailable('metrics');
-      }
+  /** `received_at`: when the inference occurred if it does not say so itself. */
+  publish(inference: InferenceItem, received_at: string): Promise<void> {
+    return this.batches.add(eventOf(inference, received_at));
+  }
+
+  /**
+   * In messages of their own, under a producer's name that the same request gets again: whatever of it was stored before is not counted
+   * anew. The message is numbered by the place of its inferences, so that an absent one (undefined) moves no other to another message.
+   */
+  publishAs(producer: string, inferences: (InferenceItem | undefined)[], received_at: string): Promise<void>[] {
+    const settled: Promise<void>[] = [];
+    for (let sequence = 0; sequence * maxNumbered < inferences.length; sequence++) {
+      const places = inferences.slice(sequence * maxNumbered, (sequence + 1) * maxNumbered);
+      const events = places.filter((inference) => inference !== undefined).map((inference) => eventOf(inference, received_at));
+      const sent = events.length ? this.window.send(messageOf(events), { producer, sequence }) : Promise.resolve();
+      const answered = sent.catch((error: unknown) => this.unavailable(error));
+      settled.push(...places.map(() => answered));
     }
+    return settled;
+  }
+
+  private unavailable(error: unknown): never {
+    if (!(error instanceof NotStoredError)) throw error;
+    this.logger.failure('JetStream did not take inferences', error, { reason: error.reason, stored: error.stored });
+    const how = error.stored === 'no' ? 'The inference is not recorded' : 'Whether the inference is recorded is not known';
+    throw new AppError('SERVICE_UNAVAILABLE', `${how}; try again shortly`, { service: 'nats', recorded: error.stored });
   }
 }
+
+const eventOf = ({ success = true, error, occurred_at, ...inference }: InferenceItem, received_at: string): string =>
+  JSON.stringify({ ...inference, success, error: error?.slice(0, maxErrorLength), occurred_at: occurred_at ?? received_at });

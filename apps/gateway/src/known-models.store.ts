@@ -17,6 +17,11 @@ export class KnownModels extends VisibleRecords<Model> {
     this.models = records;
   }
 
+  /** Whether it is known without asking the registry. */
+  has(model_id: string): boolean {
+    return this.models.get(model_id) !== undefined;
+  }
+
   /** What the registry just answered, known here before the view brings it round. */
   learn(model: Model): Model {
     this.models.apply(model);

@@ -1,20 +1,12 @@
-import { Controller, Get, Post } from '@nestjs/common';
-import { invalidInput } from '#contracts/errors.js';
-import { InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
+import { Controller, Get } from '@nestjs/common';
 import { getMetrics, getPerformance, type Metrics, MetricsRequest, ModelHealth } from '#contracts/metrics.js';
 import { getModel, ModelRef } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { InferencePublisher } from './inference.publisher.js';
-import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller()
 export class MetricsController {
-  constructor(
-    private readonly bus: Bus,
-    private readonly known: KnownModels,
-    private readonly inferences: InferencePublisher,
-  ) {}
+  constructor(private readonly bus: Bus) {}
 
   @Get('registry/:model_id/metrics')
   @Serves({
@@ -56,22 +48,5 @@ export class MetricsController {
       last_updated: metrics.last_updated,
       reasons,
     };
-  }
-
-  @Post('registry/:model_id/inference')
-  @Serves({
-    input: InferenceRecord,
-    output: InferenceRecorded,
-    role: 'client',
-    path: ['model_id'],
-    from: 'query',
-    summary: 'Record inference timing and success/failure for performance monitoring',
-  })
-  async recordInference(@Input() input: InferenceRecord): Promise<InferenceRecorded> {
-    const { model_id, success = true, error } = input;
-    if (success && error) throw invalidInput([{ field: 'error', value: error, accepted: 'an error only with success=false' }]);
-    await this.known.require(model_id);
-    await this.inferences.publish(input, new Date().toISOString());
-    return { message: 'Inference recorded successfully' };
   }
 }

@@ -25,6 +25,9 @@ export interface Field {
   part?: () => DataClass;
   nullable: boolean;
   fromText: FromText;
+  /** A list whose items `parse` leaves to whoever takes it: see `Items`. */
+  itemwise: boolean;
+  check: (value: unknown) => boolean;
 }
 
 interface FieldOptions {
@@ -41,6 +44,7 @@ interface FieldRule {
   schema: FieldSchema;
   part?: () => DataClass;
   fromText?: FromText;
+  itemwise?: boolean;
   check(value: unknown): boolean;
 }
 
@@ -59,6 +63,7 @@ export function fieldsOf(target: DataClass): Map<string, Field> {
 function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator[] = []): PropertyDecorator {
   const { optional = false, nullable = false, description, example } = options;
   const accepted = nullable ? `${rule.accepted}, or null` : rule.accepted;
+  const check = (value: unknown): boolean => (nullable && value === null) || rule.check(value);
   return (prototype, key) => {
     const name = String(key);
     const own = fieldsByClass.get(prototype.constructor) ?? new Map<string, Field>();
@@ -71,13 +76,15 @@ function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator
       part: rule.part,
       nullable,
       fromText: rule.fromText ?? 'text',
+      itemwise: rule.itemwise ?? false,
+      check,
     });
     fieldsByClass.set(prototype.constructor, own);
     registerDecorator({
       name: 'field',
       target: prototype.constructor,
       propertyName: name,
-      validator: { validate: (value: unknown) => (nullable && value === null) || rule.check(value), defaultMessage: () => accepted },
+      validator: { validate: check, defaultMessage: () => accepted },
     });
     if (optional || nullable) {
       ValidateIf((_, value) => !((optional && value === undefined) || (nullable && value === null)))(prototype, key);
@@ -222,6 +229,24 @@ export function Parts(type: () => DataClass, options: FieldOptions & { min_items
     },
     options,
     [ValidateNested({ each: true }), Type(type)],
+  );
+}
+
+/**
+ * A list of min_items..max_items of another data class, whose items are judged one by one by whoever takes it, with `itemProblem`: a bad one
+ * is no reason to refuse the others, and there are too many of them for class-validator.
+ */
+export function Items(type: () => DataClass, options: FieldOptions & { min_items: number; max_items: number }): PropertyDecorator {
+  const { min_items, max_items } = options;
+  return field(
+    {
+      accepted: `a list of ${min_items} to ${max_items} items`,
+      schema: { type: 'array', minItems: min_items, maxItems: max_items },
+      part: type,
+      itemwise: true,
+      check: (value) => Array.isArray(value) && value.length >= min_items && value.length <= max_items,
+    },
+    options,
   );
 }
 

@@ -1,4 +1,4 @@
-import { Bool, Decimal, Text } from './fields.js';
+import { Bool, Decimal, Instant, Items, Parts, Text, Whole } from './fields.js';
 import { ModelRef } from './registry.js';
 
 /** One inference as the REST surface takes it. */
@@ -16,6 +16,63 @@ export class InferenceRecord extends ModelRef {
 export class InferenceRecorded {
   @Text({ max: 100, example: 'Inference recorded successfully' })
   message!: string;
+}
+
+const name = { max: 128, pattern: /^\P{Cc}+$/u, accepted: 'a string of 1 to 128 characters without control characters', optional: true };
+
+/** One inference of a batch. */
+export class InferenceItem extends InferenceRecord {
+  @Text({
+    max: 512,
+    optional: true,
+    description: 'A snake_case name for the kind of error, where the caller knows it.',
+    example: 'timeout_error',
+  })
+  error_type?: string;
+
+  @Instant({ optional: true, description: 'Default: when the gateway takes it.' })
+  occurred_at?: string;
+
+  @Text({ ...name, description: 'The caller’s own name for this inference.' })
+  event_id?: string;
+
+  @Text({ ...name, description: 'The feature flag that directed the request to this model, …' })
+  flag_key?: string;
+
+  @Text({ ...name, description: '… and the variant it chose.' })
+  variant?: string;
+}
+
+export const maxBatch = 10_000;
+
+export class InferenceBatch {
+  @Items(() => InferenceItem, { min_items: 1, max_items: maxBatch, description: 'Each is recorded, or refused by itself with the reason.' })
+  events!: unknown[];
+}
+
+export class RefusedInference {
+  @Whole({ max: maxBatch, description: 'Position in `events`, or of the line, from 0.' })
+  index!: number;
+
+  @Text({ max: 40, example: 'INVALID_INPUT' })
+  code!: string;
+
+  @Text({ max: 100, nullable: true, description: 'The field that was wrong; null: the event as a whole.' })
+  field!: string | null;
+
+  @Text({ max: 1_000 })
+  accepted!: string;
+}
+
+export class InferenceBatchRecorded {
+  @Whole({ max: maxBatch })
+  accepted!: number;
+
+  @Whole({ max: maxBatch })
+  rejected!: number;
+
+  @Parts(() => RefusedInference, { description: 'One for each that is not recorded, by index.' })
+  errors!: RefusedInference[];
 }
 
 /**

@@ -1,7 +1,7 @@
 import { plainToInstance } from 'class-transformer';
 import { validateSync, type ValidationError } from 'class-validator';
 import { type FieldProblem, invalidInput } from './errors.js';
-import { type DataClass, fieldsOf, isPlainJson, isShallow } from './fields.js';
+import { type DataClass, type Field, fieldsOf, isPlainJson, isShallow } from './fields.js';
 
 const maxShownLength = 100;
 
@@ -38,6 +38,7 @@ function strayFields(type: DataClass, values: Record<string, unknown>, path: str
   return Object.entries(values).flatMap(([name, value]): FieldProblem[] => {
     const field = fields.get(name);
     const at = path + name;
+    if (field?.itemwise) return [];
     if (!field?.part || !(Array.isArray(value) || isObject(value))) {
       assertShallow(at, value, field?.accepted ?? known);
       return field ? [] : [{ field: at, value: shown(value), accepted: known }];
@@ -61,20 +62,49 @@ export function parse<T extends object>(type: DataClass<T>, value: unknown): T {
     throw invalidInput([{ field: '(body)', value: shown(value), accepted: `a JSON object with ${[...fieldsOf(type).keys()].join(', ')}` }]);
   }
   const stray = strayFields(type, value, '');
-  const instance = plainToInstance(type, value, { exposeUnsetFields: false });
+  const apart = [...fieldsOf(type).values()].filter(({ itemwise }) => itemwise).map(({ name }) => name);
+  const instance = apart.length ? built(type, value, apart) : plainToInstance(type, value, { exposeUnsetFields: false });
   const wrong = problemsOf(validateSync(instance, { forbidUnknownValues: false }), '');
   if (stray.length + wrong.length) throw invalidInput([...stray, ...wrong]);
   return withoutUnset(instance);
+}
+
+/** An instance that keeps the values of the fields `apart` as they are: lists of thousands, of any depth, are not rebuilt. */
+function built<T extends object>(type: DataClass<T>, value: Record<string, unknown>, apart: string[]): T {
+  const kept = Object.entries(value).filter(([name]) => apart.includes(name));
+  const rest = Object.entries(value).filter(([name]) => !apart.includes(name));
+  return Object.assign(plainToInstance(type, Object.fromEntries(rest), { exposeUnsetFields: false }), Object.fromEntries(kept));
 }
 
 /** Class fields make every optional field an own property that is undefined: spread over a row, it would wipe out what is there. */
 function withoutUnset<T extends object>(instance: T): T {
   for (const [name, value] of Object.entries(instance) as [keyof T, unknown][]) {
     if (value === undefined) delete instance[name];
-    else if (fieldsOf(instance.constructor as DataClass).get(String(name))?.part)
+    else if (hasParts(fieldsOf(instance.constructor as DataClass).get(String(name))))
       [value].flat().forEach((part) => part && withoutUnset(part));
   }
   return instance;
+}
+
+const hasParts = (field: Field | undefined): boolean => field?.part !== undefined && !field.itemwise;
+
+/**
+ * The check of one of many items: its first problem, or null. It judges as `parse` does, for a class without parts, in a hundredth of the
+ * time. `field` is null when the item is not even an object.
+ */
+export function itemProblem(type: DataClass): (item: unknown) => { field: string | null; accepted: string } | null {
+  const fields = fieldsOf(type);
+  const names = [...fields.keys()].join(', ');
+  return (item) => {
+    if (!isObject(item)) return { field: null, accepted: `an object with ${names}` };
+    for (const name of Object.keys(item))
+      if (!fields.has(name)) return { field: name.slice(0, maxShownLength), accepted: `only these fields: ${names}` };
+    for (const { name, required, accepted, check } of fields.values()) {
+      const value = Object.hasOwn(item, name) ? item[name] : undefined;
+      if (value === undefined ? required : !check(value)) return { field: name, accepted };
+    }
+    return null;
+  };
 }
 
 const decimalPattern = /^-?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;

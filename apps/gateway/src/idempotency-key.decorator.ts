@@ -1,0 +1,23 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
+import { type FastifyRequest } from 'fastify';
+import { invalidInput } from '#contracts/errors.js';
+
+const pattern = /^[\x21-\x7e]{1,255}$/;
+
+/** The request's Idempotency-Key; undefined without one. */
+export const IdempotencyKey = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
+  const key = context.switchToHttp().getRequest<FastifyRequest>().headers['idempotency-key'];
+  if (key === undefined || (typeof key === 'string' && pattern.test(key))) return key;
+  const accepted = '1 to 255 visible ASCII characters';
+  throw invalidInput([{ field: 'Idempotency-Key', value: String(key).slice(0, 100), accepted }]);
+});
+
+/** Says so in the API's description. */
+export const TakesIdempotencyKey = (): MethodDecorator =>
+  ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'A name for this very request: sent again under it within 24 hours, it is counted once. Another request under it: 409.',
+    schema: { type: 'string', pattern: pattern.source },
+  });

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { jetstream, JetStreamApiError } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { Injectable } from '@nestjs/common';
+import { AppError, raise } from '#contracts/errors.js';
+import { currentCaller } from '#runtime/caller.js';
+import { Logger } from '#runtime/logger.js';
+import { Nats } from '#runtime/nats.js';
+
+const bucketName = 'emr_idempotency';
+const keptMs = 24 * 60 * 60_000;
+const maxBytes = 256 * 1024 ** 2;
+/** Of each of the at most two questions to NATS. */
+const timeoutMs = 1_000;
+
+/** A request under an Idempotency-Key, as it was when it first came. */
+export interface Claim {
+  /** Of what it asks for, without anything that the server adds. */
+  payload_sha256: string;
+  /** Models that it named and its key could not see then: they stay refused, so that its messages stay the same. */
+  unknown_models: string[];
+}
+
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/**
+ * Remembers for 24 h, for all gateways, what was asked for under an Idempotency-Key. That a retry is counted once is up to the metrics
+ * service's ledger; here a key is kept from being used for two different requests.
+ */
+@Injectable()
+export class IdempotencyStore {
+  private bucket: Promise<KV> | undefined;
+
+  constructor(
+    private readonly nats: Nats,
+    private readonly logger: Logger,
+  ) {}
+
+  /** The name under which everything that this caller asks for with this key is counted. */
+  nameOf(key: string, route: string): string {
+    return sha256(`${currentCaller().actor.key_id}\u0000${key}\u0000${route}`);
+  }
+
+  /**
+   * Takes the name, which is atomic, or finds the same request under it: what was claimed first. Throws IDEMPOTENCY_KEY_REUSED for another
+   * request, SERVICE_UNAVAILABLE when NATS cannot tell; nothing is recorded then.
+   */
+  async claim(name: string, claim: Claim): Promise<Claim> {
+    const first = await this.take(name, claim).catch((error: unknown) => {
+      // NATS may have lost its store and the bucket with it.
+      this.bucket = undefined;
+      this.logger.failure('Could not look up an idempotency key', error);
+      throw new AppError('SERVICE_UNAVAILABLE', 'The inference is not recorded; try again shortly', { service: 'nats', recorded: 'no' });
+    });
+    if (first.payload_sha256 === claim.payload_sha256) return first;
+    throw new AppError('IDEMPOTENCY_KEY_REUSED', 'This Idempotency-Key was used for another request within the last 24 hours', {
+      field: 'Idempotency-Key',
+      accepted: 'a new key for each request, the same key for the same request again',
+    });
+  }
+
+  private async take(name: string, claim: Claim): Promise<Claim> {
+    if (!this.nats.connected) throw new Error('NATS is away');
+    const bucket = await (this.bucket ??= this.open());
+    try {
+      await bucket.create(name, JSON.stringify(claim));
+      return claim;
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError)) throw error;
+      const entry = await bucket.get(name);
+      // Anything else that JetStream has against it, such as a full bucket.
+      return entry?.json<Claim>() ?? raise(error);
+    }
+  }
+
+  private open(): Promise<KV> {
+    const kvm = new Kvm(jetstream(this.nats.connection, { timeout: timeoutMs }));
+    return kvm.create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes });
+  }
+}
