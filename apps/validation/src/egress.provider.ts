@@ -1,5 +1,5 @@
 import { type FactoryProvider } from '@nestjs/common';
-import { createEgress, type Egress } from './egress.js';
+import { createEgress, type Egress } from '#runtime/egress.js';
 import { ValidationConfig } from './validation.config.js';
 
 const maxResponseBytes = 1_000_000;

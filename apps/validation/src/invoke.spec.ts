@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { Serving } from '#contracts/registry.js';
-import { createEgress } from './egress.js';
+import { createEgress } from '#runtime/egress.js';
 import { invoke, InvokeError, type InvokeResult } from './invoke.js';
 
 interface Seen {

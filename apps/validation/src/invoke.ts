@@ -1,6 +1,6 @@
 import { isPlainJson, type JsonValue } from '#contracts/fields.js';
 import type { Serving } from '#contracts/registry.js';
-import { type Egress, EgressError, type EgressErrorCode } from './egress.js';
+import { type Egress, EgressError, type EgressErrorCode } from '#runtime/egress.js';
 
 export type InvokeErrorCode = EgressErrorCode | 'INVALID_INPUT' | 'MODEL_ERROR' | 'INVALID_ANSWER';
 

@@ -3,7 +3,7 @@ import { AppError } from '#contracts/errors.js';
 import { type Model, type Serving } from '#contracts/registry.js';
 import { type CaseResult, type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
-import { type Egress } from './egress.js';
+import { type Egress } from '#runtime/egress.js';
 import { EGRESS } from './egress.provider.js';
 import { judge } from './expectation.js';
 import { invoke, InvokeError } from './invoke.js';

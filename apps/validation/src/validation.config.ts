@@ -1,4 +1,5 @@
 import { Text } from '#contracts/fields.js';
+import { networkList } from '#runtime/address.js';
 import { ServiceConfig } from '#runtime/config.js';
 
 export class ValidationConfig extends ServiceConfig {
@@ -11,8 +12,6 @@ export class ValidationConfig extends ServiceConfig {
   NIGHTLY_CRON = '0 2 * * *';
 
   get allowedNetworks(): string[] {
-    return this.VALIDATION_ALLOWED_NETWORKS.split(',')
-      .map((network) => network.trim())
-      .filter(Boolean);
+    return networkList(this.VALIDATION_ALLOWED_NETWORKS);
   }
 }

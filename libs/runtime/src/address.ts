@@ -19,7 +19,7 @@ const neverCallable: Network[] = [
 
 const neverCallableHosts = new Set(['metadata.google.internal', 'metadata.goog', 'metadata']);
 
-/** Where model servers of one's own live, so what naming a host in `allowed_networks` opens for that host. */
+/** Where servers of one's own live, so what naming a host in `allowed_networks` opens for that host. */
 const rangesOpenedByHost = new Set(['unicast', 'private', 'loopback', 'uniqueLocal', 'carrierGradeNat']);
 
 /** A host as it is compared and connected to: lower case, without brackets and trailing dots. */
@@ -76,6 +76,13 @@ function parseNetwork(entry: string): Network | null {
   if (bits === undefined) return [ipaddr.parse(address), longest];
   return /^\d{1,3}$/.test(bits) && Number(bits) <= longest && entry === `${address}/${bits}` ? [ipaddr.parse(address), Number(bits)] : null;
 }
+
+/** The entries of a list separated by commas, as the environment has it. */
+export const networkList = (text: string): string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
 
 /** Labels of letters, digits, _ and -; a last label without a letter would be a mistyped IPv4 address. */
 const hostPattern = /^(?=.{1,253}$)([a-z0-9_-]{1,63}\.)*(?=[a-z0-9_-]*[a-z])[a-z0-9_-]{1,63}$/;

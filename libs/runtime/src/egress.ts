@@ -147,7 +147,7 @@ function asEgressError(error: Error, url: URL): EgressError {
 }
 
 /**
- * The only outgoing HTTP client: model servers' addresses come from users, so each is held against the address policy before a byte is
+ * The only outgoing HTTP client: the addresses called come from users, so each is held against the address policy before a byte is
  * sent. Redirects are refused, proxies of the environment are not used, connections are not reused.
  */
 export function createEgress({ allowed_networks, max_response_bytes, resolve = resolveBySystem }: EgressOptions): Egress {
