@@ -43,6 +43,7 @@ beforeAll(async () => {
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
     ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
     events: [{ model_id, timing_ms: 5 }],
+    objectives: {},
   };
   routes = await declaredRoutes();
 });

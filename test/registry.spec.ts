@@ -30,10 +30,22 @@ describe('registering a model', () => {
       rollout_percentage: 0,
       retention_days: 90,
       serving: null,
+      objectives: null,
       retired_at: null,
       revision: 1,
     });
     expect(await api.data(`/registry/${model.model_id}`)).toEqual(model);
+  });
+
+  it('takes objectives, whole or in part, changes and clears them, and refuses one that allows no failure', async () => {
+    const model = await api.register({ objectives: { success_rate: 99.5, p95_ms: 300 } });
+    expect(model.objectives).toEqual({ success_rate: 99.5, p95_ms: 300, p99_ms: null });
+    const change = (objectives: unknown) => ({ method: 'PATCH', body: { objectives } });
+    const path = `/registry/${model.model_id}`;
+    expect(await api.data(path, change({ p99_ms: 900 }))).toMatchObject({ objectives: { success_rate: null, p95_ms: null, p99_ms: 900 } });
+    expect(await api.data(path, { method: 'PATCH', body: { description: 'else' } })).toMatchObject({ objectives: { p99_ms: 900 } });
+    expect(await api.data(path, change(null))).toMatchObject({ objectives: null });
+    expect(await api.failure(path, change({ success_rate: 100 }))).toMatchObject({ code: 'INVALID_INPUT' });
   });
 
   it('names a model without a sport model_ and eight hex digits', async () => {

@@ -1,5 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
-import { type Model, type ModelStatus, type ModelType, type Serving } from '#contracts/registry.js';
+import { type Model, type ModelStatus, type ModelType, type Objectives, type Serving } from '#contracts/registry.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('models')
@@ -52,6 +52,9 @@ export class ModelEntity implements Model {
 
   @Column('jsonb', { nullable: true })
   serving!: Serving | null;
+
+  @Column('jsonb', { nullable: true })
+  objectives!: Objectives | null;
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   retired_at!: string | null;

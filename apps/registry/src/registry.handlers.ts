@@ -22,6 +22,7 @@ import {
   modelsView,
   modelTypes,
   type NewModel,
+  type Objectives,
   registerModel,
   type Serving,
   type StatusChange,
@@ -90,6 +91,7 @@ export class RegistryHandlers implements OnModuleInit {
       rollout_percentage: input.rollout_percentage ?? 0,
       retention_days: input.retention_days ?? 90,
       serving: servingOf(input.serving),
+      objectives: objectivesOf(input.objectives),
       retired_at: null,
       revision: 1,
     };
@@ -114,7 +116,8 @@ export class RegistryHandlers implements OnModuleInit {
       assertRevision(before, if_match);
       if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) assertMayRollOut();
       const serving = change.serving === undefined ? before.serving : servingOf(change.serving);
-      return this.save(manager, before, { ...change, serving }, 'model.changed', null);
+      const objectives = change.objectives === undefined ? before.objectives : objectivesOf(change.objectives);
+      return this.save(manager, before, { ...change, serving, objectives }, 'model.changed', null);
     });
   }
 
@@ -187,6 +190,12 @@ function servingOf(serving: Serving | null | undefined): Serving | null {
   if (!serving) return null;
   const { protocol, url, model_name = null, model_version = null, timeout_ms = 5_000 } = serving;
   return { protocol, url, model_name, model_version, timeout_ms };
+}
+
+function objectivesOf(objectives: Objectives | null | undefined): Objectives | null {
+  if (!objectives) return null;
+  const { success_rate = null, p95_ms = null, p99_ms = null } = objectives;
+  return { success_rate, p95_ms, p99_ms };
 }
 
 function assertRevision(model: ModelEntity, if_match: number | undefined): void {

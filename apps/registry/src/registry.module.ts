@@ -10,6 +10,7 @@ import { KeyEntity } from './key.entity.js';
 import { KeysHandlers } from './keys.handlers.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
+import { Registry1700000000002 } from './objectives.migration.js';
 import { RegistryConfig } from './registry.config.js';
 import { RegistryHandlers } from './registry.handlers.js';
 import { Registry1700000000001 } from './registry.migration.js';
@@ -20,7 +21,7 @@ import { RetentionStore } from './retention.store.js';
 export const registrySchema: Schema = {
   name: 'registry',
   entities: [ModelEntity, KeyEntity, AuditEntity, OutboxEntity],
-  migrations: [Registry1700000000001],
+  migrations: [Registry1700000000001, Registry1700000000002],
 };
 
 @Module({})

@@ -71,6 +71,39 @@ export class Serving {
   timeout_ms?: number;
 }
 
+const maxObjectiveMs = 1e7;
+
+/** What a model's health and burn-rate alerts are held against; what is null is judged by the defaults. */
+export class Objectives {
+  // Not 100: no failure at all would be allowed, and a burn rate divides by what is.
+  @Decimal({
+    min: 0,
+    max: 99.999,
+    optional: true,
+    nullable: true,
+    description: 'The success rate, in percent, that it shall have at least.',
+  })
+  success_rate?: number | null;
+
+  @Decimal({
+    min: 0.001,
+    max: maxObjectiveMs,
+    optional: true,
+    nullable: true,
+    description: '95 % shall take at most this, in milliseconds.',
+  })
+  p95_ms?: number | null;
+
+  @Decimal({
+    min: 0.001,
+    max: maxObjectiveMs,
+    optional: true,
+    nullable: true,
+    description: '99 % shall take at most this, in milliseconds.',
+  })
+  p99_ms?: number | null;
+}
+
 export class Model extends ModelRef {
   @Text({ max: 200, example: 'MLB Transformer v2.1' })
   name!: string;
@@ -114,6 +147,9 @@ export class Model extends ModelRef {
   @Part(() => Serving, { nullable: true })
   serving!: Serving | null;
 
+  @Part(() => Objectives, { nullable: true })
+  objectives!: Objectives | null;
+
   @Instant({ nullable: true })
   retired_at!: string | null;
 
@@ -151,6 +187,9 @@ export class NewModel {
 
   @Part(() => Serving, { optional: true, nullable: true })
   serving?: Serving | null;
+
+  @Part(() => Objectives, { optional: true, nullable: true })
+  objectives?: Objectives | null;
 }
 
 /** The revision that an If-Match header names; the change is refused with STALE_REVISION if the thing has moved on. */
@@ -174,6 +213,9 @@ export class ModelChange extends ModelRef {
 
   @Part(() => Serving, { optional: true, nullable: true })
   serving?: Serving | null;
+
+  @Part(() => Objectives, { optional: true, nullable: true })
+  objectives?: Objectives | null;
 
   @IfMatch()
   if_match?: number;
