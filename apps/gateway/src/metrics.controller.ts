@@ -30,7 +30,7 @@ export class MetricsController {
     summary: 'Get comprehensive health status for a model',
   })
   async getHealth(@Input() input: ModelRef): Promise<ModelHealth> {
-    const [model, { metrics, health_status, reasons }] = await Promise.all([
+    const [model, { metrics, health_status, reasons, since }] = await Promise.all([
       this.bus.ask(getModel, input),
       this.bus.ask(getPerformance, input),
     ]);
@@ -47,6 +47,7 @@ export class MetricsController {
       error_types: metrics.error_types,
       last_updated: metrics.last_updated,
       reasons,
+      since,
     };
   }
 }

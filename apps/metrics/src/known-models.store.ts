@@ -7,11 +7,14 @@ import { Bus } from '#runtime/bus.js';
 import { runAs, system } from '#runtime/caller.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
+import { awaitEvaluation } from './health/turn.store.js';
 import { type Existence } from './ingest/count-batch.js';
 
 const askedAtOnce = 50;
 
-/** Which models there are. What was counted of a removed one is deleted. */
+const tablesOfModels = ['model_window', 'model_health'];
+
+/** Which models there are. What was counted, judged and told of a removed one is deleted. */
 @Injectable()
 export class KnownModels extends VisibleRecords<Model> {
   private readonly models: Followed<Model>;
@@ -23,9 +26,11 @@ export class KnownModels extends VisibleRecords<Model> {
   ) {
     const ask = (model_id: string): Promise<Model> => bus.ask(getModel, { model_id });
     const records = views.follow(modelsView, {
-      removed: async (model_id) => {
-        await database.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
-      },
+      removed: (model_id) =>
+        database.transaction(async (manager) => {
+          await awaitEvaluation(manager);
+          for (const table of tablesOfModels) await manager.query(`DELETE FROM metrics.${table} WHERE model_id = $1`, [model_id]);
+        }),
       leftovers: {
         held: async () => {
           const rows = await database.query<{ model_id: string }[]>(

@@ -1,5 +1,6 @@
-import { readConfig, ServiceConfig } from '#runtime/config.js';
+import { readConfig } from '#runtime/config.js';
 import { runUntilSignal } from '#runtime/process.js';
+import { MetricsConfig } from './metrics.config.js';
 import { startMetrics } from './metrics.module.js';
 
-await runUntilSignal(() => startMetrics(readConfig(ServiceConfig, process.env)));
+await runUntilSignal(() => startMetrics(readConfig(MetricsConfig, process.env)));

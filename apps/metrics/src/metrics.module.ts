@@ -2,13 +2,18 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
-import { ServiceConfig } from '#runtime/config.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
+import { Metrics1700000000002 } from './alerts/alerts.migration.js';
+import { EvaluationSchedule } from './health/evaluation.schedule.js';
+import { HealthStore } from './health/health.store.js';
+import { EvaluationEntity, ModelHealthEntity } from './health/model-health.entity.js';
+import { RecentWindowsStore } from './health/recent-windows.store.js';
 import { IngestConsumer } from './ingest/ingest.consumer.js';
 import { IngestStore } from './ingest/ingest.store.js';
 import { KnownModels } from './known-models.store.js';
 import { WindowsHandlers } from './windows/windows.handlers.js';
+import { MetricsConfig } from './metrics.config.js';
 import { Metrics1700000000001 } from './metrics.migration.js';
 import { DeadLettersHandlers } from './ingest/dead-letters.handlers.js';
 import { DeadLettersStore } from './ingest/dead-letters.store.js';
@@ -21,19 +26,19 @@ import { PruneSchedule } from './windows/prune.schedule.js';
 
 export const metricsSchema: Schema = {
   name: 'metrics',
-  entities: [ModelWindowEntity, IngestLedgerEntity, CountedEventEntity, DeadLetterEntity, AuditEntity],
-  migrations: [Metrics1700000000001],
+  entities: [ModelWindowEntity, IngestLedgerEntity, CountedEventEntity, DeadLetterEntity, AuditEntity, ModelHealthEntity, EvaluationEntity],
+  migrations: [Metrics1700000000001, Metrics1700000000002],
 };
 
 @Module({})
 export class MetricsModule {
-  static with(config: ServiceConfig): DynamicModule {
+  static with(config: MetricsConfig): DynamicModule {
     return {
       module: MetricsModule,
       imports: [DatabaseModule.forSchema(metricsSchema, config), ScheduleModule.forRoot()],
       controllers: [WindowsHandlers, DeadLettersHandlers],
       providers: [
-        { provide: ServiceConfig, useValue: config },
+        { provide: MetricsConfig, useValue: config },
         KnownModels,
         IngestStore,
         IngestConsumer,
@@ -42,9 +47,12 @@ export class MetricsModule {
         DaysStore,
         DeadLettersStore,
         PruneSchedule,
+        RecentWindowsStore,
+        HealthStore,
+        EvaluationSchedule,
       ],
     };
   }
 }
 
-export const startMetrics = (config: ServiceConfig): Promise<RunningService> => startService('metrics', MetricsModule.with(config), config);
+export const startMetrics = (config: MetricsConfig): Promise<RunningService> => startService('metrics', MetricsModule.with(config), config);

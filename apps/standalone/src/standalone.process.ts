@@ -22,7 +22,7 @@ export interface Standalone extends Running {
 /** Something that the person at the terminal can mend; its message says how. */
 export class StartError extends Error {}
 
-/** Model servers on this machine may be called: that is what a laptop is for. */
+/** Model servers and webhooks on this machine may be called: that is what a laptop is for. */
 const allowedNetworks = '127.0.0.0/8,::1/128,localhost';
 
 /** The whole suite on this machine: its own PostgreSQL and NATS unless told of others. `notice` takes what a person should know. */
@@ -52,6 +52,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       bootstrap_admin_key: key,
       log_level: config.LOG_LEVEL,
       allowed_networks: allowedNetworks,
+      health_tick_seconds: 10,
     });
     stops.push(() => suite.close());
     const root = `http://${config.HOST}:${port}`;

@@ -1,5 +1,6 @@
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
 import { startFlags } from '#flags/flags.module.js';
+import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
 import { startRegistry } from '#registry/registry.module.js';
 import { type Running, type RunningService } from '#runtime/service.js';
@@ -15,8 +16,10 @@ export interface SuiteOptions {
   key_pepper: string;
   bootstrap_admin_key: string;
   log_level: (typeof logLevels)[number];
-  /** Networks in which model servers may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
+  /** Networks in which model servers and webhooks may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
   allowed_networks: string;
+  /** As HEALTH_TICK_SECONDS. */
+  health_tick_seconds: number;
 }
 
 export interface RunningSuite extends Running {
@@ -42,9 +45,13 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       return part;
     };
     const validationConfig = Object.assign(new ValidationConfig(), service, { VALIDATION_ALLOWED_NETWORKS: options.allowed_networks });
+    const metricsConfig = Object.assign(new MetricsConfig(), service, {
+      HEALTH_TICK_SECONDS: options.health_tick_seconds,
+      WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,
+    });
     const [registry, metrics, validation, flags] = await Promise.all([
       add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
-      add(startMetrics(service)),
+      add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),
       add(startFlags(service)),
     ]);

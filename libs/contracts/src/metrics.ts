@@ -219,6 +219,9 @@ export class Performance extends ModelRef {
 
   @Texts({ max: 300, max_items: 10 })
   reasons!: string[];
+
+  @Instant()
+  since!: string;
 }
 
 export class ModelHealth extends ModelRef {
@@ -254,6 +257,9 @@ export class ModelHealth extends ModelRef {
 
   @Texts({ max: 300, max_items: 10, description: 'Why `health_status` is what it is.' })
   reasons!: string[];
+
+  @Instant({ description: 'Since when `health_status` is so.' })
+  since!: string;
 }
 
 export const getMetrics = request('metrics.get_metrics', { input: MetricsRequest, output: Metrics });

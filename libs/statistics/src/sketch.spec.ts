@@ -53,6 +53,17 @@ describe('Sketch', () => {
     );
   });
 
+  it('counts what is above a value: never too many, and all that is more than 2 % above', () => {
+    fc.assert(
+      fc.property(values, value, (all, limit) => {
+        const counted = sketchOf(all).countAbove(limit);
+        expect(counted).toBeLessThanOrEqual(all.filter((x) => x >= zeroBelow && x > limit * (1 - rounding)).length);
+        const far = Math.max(limit, zeroBelow) * ((1 + relativeAccuracy) / (1 - relativeAccuracy)) * (1 + rounding);
+        expect(counted).toBeGreaterThanOrEqual(all.filter((x) => x > far).length);
+      }),
+    );
+  });
+
   it('gives quantiles within 1 % for a long stream of log-normal latencies', () => {
     let seed = 42;
     const uniform = (): number => (seed = (seed * 48271) % 2147483647) / 2147483647;

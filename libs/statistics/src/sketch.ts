@@ -105,6 +105,18 @@ export class Sketch {
     return Math.min(Math.max(this.#estimate(q), min), max);
   }
 
+  /**
+   * How many values are above `value` (≥ 0) for certain: those in bins that begin at or after it. One that is up to 2 % above may lie in the
+   * same bin as `value`, and is then not counted.
+   */
+  countAbove(value: number): number {
+    let above = 0;
+    for (let i = 0; i < this.#counts.length; i++) {
+      if (gamma ** (i + this.#first + lowestIndex - 1) >= value) above += this.#counts[i]!;
+    }
+    return above;
+  }
+
   /** The bins that hold something, ascending: [i, count], bin i covering (γ^(i−1), γ^i]. The zero bucket is not among them. */
   bins(): [index: number, count: number][] {
     const bins: [number, number][] = [];

@@ -2,7 +2,7 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import pg from 'pg';
 import { isDatabaseAway } from '#runtime/database-fault.js';
 import { Logger } from '#runtime/logger.js';
-import { ServiceConfig } from '#runtime/config.js';
+import { MetricsConfig } from '../metrics.config.js';
 import { type WindowSum } from '../windows/tally.js';
 import { type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
 import { AppliedRange } from './applied-range.js';
@@ -23,7 +23,7 @@ export class IngestStore implements OnModuleDestroy {
   private readonly pool: pg.Pool;
   private readonly windows = new WindowSums();
 
-  constructor(config: ServiceConfig, logger: Logger) {
+  constructor(config: MetricsConfig, logger: Logger) {
     this.pool = new pg.Pool({
       connectionString: config.DATABASE_URL,
       max: connections,

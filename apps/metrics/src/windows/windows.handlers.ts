@@ -19,7 +19,7 @@ import {
 } from '#contracts/metrics.js';
 import { type Model, type ModelRef } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
-import { judgeHealth, recentMinutes } from '../health/health.js';
+import { HealthStore } from '../health/health.store.js';
 import { KnownModels } from '../known-models.store.js';
 import { type ModelWindowEntity, wholeModel } from './model-window.entity.js';
 import { Summary } from './summary.js';
@@ -33,6 +33,7 @@ export class WindowsHandlers {
   constructor(
     private readonly windows: WindowsStore,
     private readonly known: KnownModels,
+    private readonly health: HealthStore,
   ) {}
 
   @Answers(getMetrics)
@@ -95,10 +96,11 @@ export class WindowsHandlers {
 
   @Answers(getPerformance)
   async getPerformance({ model_id }: ModelRef): Promise<Performance> {
-    const recent = rangeOf({ window: `${recentMinutes}m` }, Date.now(), 1);
-    const [metrics, minutes] = await Promise.all([this.getMetrics({ model_id }), this.windows.of({ model_id, ...wholeModel }, recent)]);
-    const { total, successful } = Summary.of(minutes);
-    return { model_id, metrics, ...judgeHealth({ total, successful }) };
+    const [metrics, health] = await Promise.all([
+      this.getMetrics({ model_id }),
+      this.known.require(model_id).then((model) => this.health.healthOf(model)),
+    ]);
+    return { model_id, metrics, ...health };
   }
 }
 

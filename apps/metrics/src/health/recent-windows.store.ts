@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { type EntityManager } from 'typeorm';
+import { Sketch } from '#statistics/sketch.js';
+import { minuteMs } from '../windows/tally.js';
+import { baselineMinutes } from './health.js';
+import { emptyStretch, type Stretch } from './stretch.js';
+
+interface Row {
+  model_id: string;
+  window_start: Date;
+  total: string;
+  successful: string;
+  sum_ms: number;
+  min_ms: number | null;
+  max_ms: number | null;
+  sketch: Buffer | null;
+}
+
+/** Models of one query, so that each stays far below the statement timeout: recent minutes are few, those of a day are 1,440 a model. */
+const recentChunk = 500;
+const baselineChunk = 20;
+/** How old a baseline may be; it then ends this much before the recent window begins. */
+const baselineAgeMs = 15 * minuteMs;
+
+/** Reads what was counted of models in the last minutes and in the day before them. */
+@Injectable()
+export class RecentWindowsStore {
+  private readonly baselines = new Map<string, { stretch: Stretch; read_ms: number }>();
+
+  /** By model, the last `minutes` whole minutes and the present one; a model without inferences in them is missing. */
+  async recent(manager: EntityManager, model_ids: string[], minutes: number, now_ms: number): Promise<Map<string, Stretch>> {
+    const from_ms = startOfRecent(minutes, now_ms);
+    const rows = await read(manager, model_ids, from_ms, now_ms + minuteMs, recentChunk);
+    return stretchesOf(rows, () => (now_ms - from_ms) / minuteMs);
+  }
+
+  /** By model, the 24 hours before its last `minutes`; every model is there. Up to 15 minutes old. */
+  async baseline(manager: EntityManager, model_ids: string[], minutes: number, now_ms: number): Promise<Map<string, Stretch>> {
+    const keyOf = (model_id: string): string => `${model_id} ${minutes}`;
+    const fresh = (model_id: string): boolean => now_ms - (this.baselines.get(keyOf(model_id))?.read_ms ?? -Infinity) < baselineAgeMs;
+    const stale = model_ids.filter((model_id) => !fresh(model_id));
+    if (stale.length) {
+      const to_ms = startOfRecent(minutes, now_ms);
+      const rows = await read(manager, stale, to_ms - baselineMinutes * minuteMs, to_ms, baselineChunk);
+      const days = stretchesOf(rows, (first_ms) => (to_ms - first_ms) / minuteMs);
+      for (const id of stale) this.baselines.set(keyOf(id), { stretch: days.get(id) ?? emptyStretch(baselineMinutes), read_ms: now_ms });
+    }
+    return new Map(model_ids.map((model_id) => [model_id, this.baselines.get(keyOf(model_id))?.stretch ?? emptyStretch(baselineMinutes)]));
+  }
+
+  /** Baselines that nobody asked for lately are let go. */
+  forgetStale(now_ms: number): void {
+    for (const [key, { read_ms }] of this.baselines) if (now_ms - read_ms > 2 * baselineAgeMs) this.baselines.delete(key);
+  }
+}
+
+async function read(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number, chunk: number): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let at = 0; at < model_ids.length; at += chunk) {
+    const part = await manager.query<Row[]>(
+      `SELECT model_id, window_start, total, successful, sum_ms, min_ms, max_ms, sketch FROM metrics.model_window
+         WHERE model_id = ANY($1) AND flag_key = '' AND variant = '' AND period = 'minute' AND window_start >= $2 AND window_start < $3`,
+      [model_ids.slice(at, at + chunk), new Date(from_ms), new Date(to_ms)],
+    );
+    for (const row of part) rows.push(row);
+  }
+  return rows;
+}
+
+const startOfRecent = (minutes: number, now_ms: number): number => (Math.floor(now_ms / minuteMs) - minutes) * minuteMs;
+
+function stretchesOf(rows: Row[], minutesSince: (first_ms: number) => number): Map<string, Stretch> {
+  const stretches = new Map<string, Stretch>();
+  const firsts = new Map<string, number>();
+  for (const row of rows) {
+    const stretch = stretches.get(row.model_id) ?? emptyStretch(0);
+    stretches.set(row.model_id, stretch);
+    firsts.set(row.model_id, Math.min(firsts.get(row.model_id) ?? Infinity, row.window_start.getTime()));
+    stretch.total += Number(row.total);
+    stretch.successful += Number(row.successful);
+    stretch.sum_ms += row.sum_ms;
+    if (row.min_ms !== null) stretch.min_ms = Math.min(stretch.min_ms ?? Infinity, row.min_ms);
+    if (row.max_ms !== null) stretch.max_ms = Math.max(stretch.max_ms ?? -Infinity, row.max_ms);
+    if (row.sketch) stretch.timings.merge(Sketch.parse(row.sketch));
+  }
+  for (const [model_id, stretch] of stretches) stretch.minutes = minutesSince(firsts.get(model_id) ?? 0);
+  return stretches;
+}
