@@ -5,6 +5,9 @@ import { startNats } from '#embedded/nats.js';
 
 export interface OwnNats {
   readonly url: string;
+  readonly port: number;
+  /** Where its streams are: for tests that do something to them while it is down. */
+  readonly storeDir: string;
   readonly stop: () => Promise<void>;
   /** As `kill -9`: no goodbye, nothing flushed. */
   readonly kill: () => Promise<void>;
@@ -14,13 +17,15 @@ export interface OwnNats {
   readonly loseStore: () => Promise<void>;
 }
 
-/** A nats-server with JetStream for one spec file alone. */
-export async function ownNats(): Promise<OwnNats> {
-  const storeDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-'));
+/** A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. */
+export async function ownNats(place?: string): Promise<OwnNats> {
+  const storeDir = place ?? (await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-')));
   let server = await startNats({ storeDir, revive: false });
   const { url, port } = server;
   return {
     url,
+    port,
+    storeDir,
     async stop() {
       await server.stop();
       await rm(storeDir, { recursive: true, force: true });

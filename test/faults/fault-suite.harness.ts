@@ -1,0 +1,277 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AckPolicy,
+  type ConsumerInfo,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstreamManager,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
+import pg from 'pg';
+import { inferenceStream } from '#contracts/inference.js';
+import { freePort } from '#embedded/ports.js';
+import { startPostgres } from '#embedded/postgres.js';
+import { createDatabase } from '#testing/database.js';
+import { ownNats, type OwnNats } from '#testing/nats.js';
+import { Api, eventually } from '../suite.harness.js';
+
+const setpriv = '/usr/bin/setpriv';
+/** What a child of this process is started with, so that none outlives it, however it ends. */
+const notAlone = process.platform === 'linux' && existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : [];
+
+/** Ends it if it runs; also one that is frozen. */
+export async function killHard(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+export function spawnNode(args: string[], environment: Record<string, string> = {}): ChildProcess {
+  const [command, ...rest] = [...notAlone, process.execPath, ...args];
+  return spawn(command!, rest, { stdio: 'ignore', env: { PATH: process.env.PATH, ...environment } });
+}
+
+export interface FaultSuiteOptions {
+  /** A PostgreSQL that may be killed; without it a database on the one that the spec files share. */
+  ownPostgres?: boolean;
+  /** Where the nats-server keeps its streams. */
+  storeDir?: string;
+  /** As an operator may have set the stream and its consumer before; the services keep both. */
+  maxBytes?: number;
+}
+
+interface Postgres {
+  readonly url: string;
+  readonly pid: () => number;
+  readonly kill: () => Promise<void>;
+  readonly restart: () => Promise<void>;
+  readonly drop: () => Promise<void>;
+}
+
+/** Short, so that nobody waits half a minute for what a dead replica had in hand. */
+const ackWaitMs = 2_000;
+/** Far shorter than the outages, so that it helps nobody to be counted once. */
+const duplicateWindowMs = 1_000;
+
+/** Gateway, registry and replicas of metrics as processes of their own, on servers that may be killed. The caller closes it. */
+export class FaultSuite {
+  private readonly children = new Map<string, ChildProcess>();
+  private readonly ports = new Map<string, number>();
+  private readonly key = randomBytes(24).toString('hex');
+  api!: Api;
+  connection!: NatsConnection;
+  private closing = false;
+
+  private constructor(
+    readonly nats: OwnNats,
+    readonly postgres: Postgres,
+  ) {}
+
+  /** With the gateway and the registry running; replicas of metrics are the caller's to start. */
+  static async start({ ownPostgres = false, storeDir, maxBytes = 256 * 1024 ** 2 }: FaultSuiteOptions = {}): Promise<FaultSuite> {
+    const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
+    const suite = new FaultSuite(nats, postgres);
+    try {
+      suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      await suite.makeStream(maxBytes);
+      await Promise.all([suite.run('registry'), suite.run('gateway')]);
+      suite.api = new Api(`http://127.0.0.1:${suite.ports.get('gateway')}/api/models/enterprise`, suite.key);
+      await Promise.all([suite.ready('registry'), suite.ready('gateway')]);
+      return suite;
+    } catch (error) {
+      await suite.close();
+      throw error;
+    }
+  }
+
+  manager(): Promise<JetStreamManager> {
+    return jetstreamManager(this.connection, { checkAPI: false });
+  }
+
+  /** `name`: the app, or `metrics-<anything>` for one of several replicas. Does not wait until it is ready. */
+  async run(name: string, environment: Record<string, string> = {}): Promise<ChildProcess> {
+    const port = this.ports.get(name) ?? (await freePort());
+    if (this.closing) throw new Error('The suite is being closed');
+    this.ports.set(name, port);
+    const child = spawnNode([join(process.cwd(), 'dist/apps', name.replace(/-.*/, ''), 'main.js')], {
+      NATS_URL: this.nats.url,
+      DATABASE_URL: this.postgres.url,
+      KEY_PEPPER: this.key,
+      BOOTSTRAP_ADMIN_KEY: this.key,
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      PROBE_HOST: '127.0.0.1',
+      PROBE_PORT: String(port),
+      LOG_LEVEL: 'silent',
+      ...environment,
+    });
+    this.children.set(name, child);
+    return child;
+  }
+
+  signal(name: string, signal: NodeJS.Signals): void {
+    this.children.get(name)?.kill(signal);
+  }
+
+  /** Resolves to the exit code, null when a signal ended it. */
+  async end(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<number | null> {
+    const child = this.children.get(name);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const exit = once(child, 'exit') as Promise<[number | null]>;
+    child.kill(signal);
+    return (await exit)[0];
+  }
+
+  /** The replicas that run from here on are these; others are killed. */
+  async replicas(...names: string[]): Promise<void> {
+    const others = [...this.children.keys()].filter((name) => name.startsWith('metrics') && !names.includes(name));
+    await Promise.all(others.map((name) => this.end(name)));
+    await Promise.all(names.map((name) => this.ensure(name)));
+    await Promise.all(names.map((name) => this.ready(name)));
+  }
+
+  async ready(name: string): Promise<void> {
+    await eventually(
+      () =>
+        fetch(`http://127.0.0.1:${this.ports.get(name)}/readyz`).then(
+          (response) => response.text(),
+          (error: Error) => error.message,
+        ),
+      (answer) => answer.startsWith('{"ready":true'),
+      30_000,
+    );
+  }
+
+  /** Deliveries that were not the first of their message, since the consumer was made. */
+  async redeliveries(): Promise<number> {
+    const { delivered } = await (await this.manager()).consumers.info(inferenceStream.name, inferenceStream.durable);
+    return delivered.consumer_seq - delivered.stream_seq;
+  }
+
+  /** Until nothing waits on the stream and nothing is in anybody's hands, within 30 s of quiet. */
+  async lagIsZero(): Promise<void> {
+    const look = async (): Promise<Pick<ConsumerInfo, 'num_pending' | 'num_ack_pending'> | string> => {
+      try {
+        const { num_pending, num_ack_pending } = await (await this.manager()).consumers.info(inferenceStream.name, inferenceStream.durable);
+        return { num_pending, num_ack_pending };
+      } catch (error) {
+        return String(error);
+      }
+    };
+    await eventually(look, (seen) => typeof seen === 'object' && seen.num_pending === 0 && seen.num_ack_pending === 0, 30_000);
+    // A replica may still hold second copies of what another one has acknowledged: counting them again would show only after them.
+    await eventually(
+      () => this.rows<{ quiet: boolean }>("SELECT coalesce(now() - max(seen_at) > '700 ms', true) AS quiet FROM metrics.ingest_ledger"),
+      ([row]) => row?.quiet === true,
+      30_000,
+    );
+  }
+
+  async rows<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.session();
+    try {
+      return (await client.query<Row>(sql, values)).rows;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  /** A connection of the test's own; a server that is killed takes it along without a word. */
+  async session(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.postgres.url, connectionTimeoutMillis: 5_000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  }
+
+  /** New models that no other test knows. */
+  async models(count: number): Promise<string[]> {
+    const models: string[] = [];
+    while (models.length < count) {
+      const several = Array.from({ length: Math.min(8, count - models.length) }, () => this.api.register());
+      models.push(...(await Promise.all(several)).map(({ model_id }) => model_id));
+    }
+    return models.sort();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    await Promise.all([...this.children.values()].map(killHard));
+    await this.connection?.close();
+    await this.nats.stop();
+    await this.postgres.drop();
+  }
+
+  private async ensure(name: string): Promise<void> {
+    const child = this.children.get(name);
+    if (!child || child.exitCode !== null || child.signalCode !== null) await this.run(name);
+  }
+
+  private async makeStream(max_bytes: number): Promise<void> {
+    const manager = await this.manager();
+    await manager.streams.add({
+      name: inferenceStream.name,
+      subjects: [inferenceStream.subjects],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_bytes,
+      duplicate_window: nanos(duplicateWindowMs),
+      deny_delete: true,
+    });
+    await manager.consumers.add(inferenceStream.name, {
+      durable_name: inferenceStream.durable,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ackWaitMs),
+      max_deliver: -1,
+      max_ack_pending: 4_000,
+    });
+  }
+}
+
+async function sharedPostgres(): Promise<Postgres> {
+  const { url, drop } = await createDatabase();
+  const notOurs = (): never => {
+    throw new Error('The shared PostgreSQL is nobody’s to kill');
+  };
+  return { url, drop, pid: notOurs, kill: notOurs, restart: notOurs };
+}
+
+/** Waits for the disk as in production: what it has committed must outlive a kill. */
+async function killablePostgres(): Promise<Postgres> {
+  const dataDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'postgres-'));
+  let server = await startPostgres({ dataDir, revive: false });
+  const { url, port } = server;
+  const pid = (): number => {
+    if (server.pid === undefined) throw new Error('PostgreSQL is down');
+    return server.pid;
+  };
+  return {
+    url,
+    pid,
+    async kill() {
+      process.kill(pid(), 'SIGKILL');
+      await server.stop();
+    },
+    async restart() {
+      await server.stop();
+      server = await startPostgres({ dataDir, port, revive: false });
+      if (server.port !== port) throw new Error(`Port ${port} was taken while PostgreSQL was down`);
+    },
+    async drop() {
+      await server.stop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
