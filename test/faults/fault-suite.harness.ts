@@ -21,7 +21,7 @@ import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
 import { startPostgres } from '#embedded/postgres.js';
 import { createDatabase } from '#testing/database.js';
-import { ownNats, type OwnNats } from '#testing/nats.js';
+import { lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../suite.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
@@ -251,7 +251,7 @@ async function sharedPostgres(): Promise<Postgres> {
 /** Waits for the disk as in production: what it has committed must outlive a kill. */
 async function killablePostgres(): Promise<Postgres> {
   const dataDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'postgres-'));
-  let server = await startPostgres({ dataDir, revive: false });
+  let server = await startPostgres({ dataDir, port: lastingPort(), revive: false });
   const { url, port } = server;
   const pid = (): number => {
     if (server.pid === undefined) throw new Error('PostgreSQL is down');

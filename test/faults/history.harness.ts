@@ -52,6 +52,18 @@ export function findings(plan: EventPlan, sent: readonly SentMessage[], { window
   return found;
 }
 
+/** At most eight of a kind: one fault can lose thousands of events. */
+export function shortened(found: readonly string[]): string[] {
+  const kinds = new Map<string, string[]>();
+  for (const text of found) {
+    const kind = text.split(' ')[0]!;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), text]);
+  }
+  return [...kinds].flatMap(([kind, texts]) =>
+    texts.length > 8 ? [...texts.slice(0, 8), `${kind} … and ${texts.length - 8} more`] : texts,
+  );
+}
+
 /** How often each event is counted, by slot. */
 function countsOf(plan: EventPlan, lifetimes: readonly WindowRow[], found: string[]): Map<number, number> {
   const counts = new Map<number, number>();

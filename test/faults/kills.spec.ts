@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 describe(`with seed ${seed}`, () => {
-  const killing = 14;
+  const killing = 10;
   it(
     'kill -9 of producers, nats-server, replicas and PostgreSQL in any order neither loses nor doubles an event',
     async () => {
@@ -46,7 +46,7 @@ describe(`with seed ${seed}`, () => {
     timeoutMs(killing),
   );
 
-  const freezing = 7;
+  const freezing = 6;
   it(
     'a replica that is frozen for longer than its messages are lent to it finds them counted when it thaws',
     async () => {
@@ -67,7 +67,7 @@ describe(`with seed ${seed}`, () => {
     timeoutMs(freezing),
   );
 
-  const replacing = 6;
+  const replacing = 5;
   // One version is at hand: this is an upgrade to the same version. What one replica writes and the other reads is the tables alone.
   it(
     'two replicas share the consumer while one of them is replaced again and again, gently or not',

@@ -4,8 +4,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Metrics } from '#contracts/metrics.js';
+import { eventually } from '../suite.harness.js';
 import { type FaultSuite, killHard, spawnNode } from './fault-suite.harness.js';
-import { findings, type LedgerRange, type SentMessage, type WindowRow } from './history.harness.js';
+import { findings, type LedgerRange, type SentMessage, shortened, type WindowRow } from './history.harness.js';
 import { EventPlan } from './plan.harness.js';
 import { type Random } from './seed.harness.js';
 
@@ -63,6 +64,7 @@ export class Traffic {
       writeFileSync(file, messages.map((slots) => `${plan.body(slots)}\n`).join(''));
       traffic.producers.push({ index, plan: file, child: traffic.spawn(index, file) });
     });
+    await traffic.hasBegun();
     return traffic;
   }
 
@@ -116,7 +118,7 @@ export class Traffic {
     if (!sent.some(({ acknowledged }) => acknowledged)) throw new Error('Nothing was acknowledged: this proves nothing');
     const windows = await windowsOf(this.suite, this.models);
     const ledger = await ledgerOf(this.suite, [...new Set(sent.map(({ producer }) => producer))]);
-    return [...findings(this.plan, sent, { windows, ledger }), ...(await this.answerFindings(windows))];
+    return shortened([...findings(this.plan, sent, { windows, ledger }), ...(await this.answerFindings(windows))]);
   }
 
   async stop(): Promise<void> {
@@ -136,6 +138,15 @@ export class Traffic {
       if (!same) found.push(`GET metrics of ${model_id} answers ${JSON.stringify(answer)}, its table says ${total}, ${successful}`);
     }
     return found;
+  }
+
+  private async hasBegun(): Promise<void> {
+    const count = this.producers.length;
+    await eventually(
+      async () => new Set(this.history().map(({ producer }) => producer)).size,
+      (talking) => talking === count,
+      30_000,
+    );
   }
 
   private spawn(index: number, plan: string): ChildProcess {

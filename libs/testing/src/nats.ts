@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,10 +18,16 @@ export interface OwnNats {
   readonly loseStore: () => Promise<void>;
 }
 
+/**
+ * A port to try first for a server that will be down for a while: below those that systems give to clients. One of its clients could
+ * otherwise get the server's port as its own when it connects again, and so keep the server from coming back.
+ */
+export const lastingPort = (): number => randomInt(12_000, 30_000);
+
 /** A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. */
 export async function ownNats(place?: string): Promise<OwnNats> {
   const storeDir = place ?? (await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-')));
-  let server = await startNats({ storeDir, revive: false });
+  let server = await startNats({ storeDir, port: lastingPort(), revive: false });
   const { url, port } = server;
   return {
     url,
