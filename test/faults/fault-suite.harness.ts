@@ -42,6 +42,8 @@ export function spawnNode(args: string[], environment: Record<string, string> = 
 }
 
 export interface FaultSuiteOptions {
+  /** Replicas of metrics, `metrics-<anything>`; without it none, and they are the caller's to run. */
+  replicas?: string[];
   /** A PostgreSQL that may be killed; without it a database on the one that the spec files share. */
   ownPostgres?: boolean;
   /** Where the nats-server keeps its streams. */
@@ -77,16 +79,22 @@ export class FaultSuite {
     readonly postgres: Postgres,
   ) {}
 
-  /** With the gateway and the registry running; replicas of metrics are the caller's to start. */
-  static async start({ ownPostgres = false, storeDir, maxBytes = 256 * 1024 ** 2 }: FaultSuiteOptions = {}): Promise<FaultSuite> {
+  /** With all of them ready. */
+  static async start({
+    replicas = [],
+    ownPostgres = false,
+    storeDir,
+    maxBytes = 256 * 1024 ** 2,
+  }: FaultSuiteOptions = {}): Promise<FaultSuite> {
     const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
     const suite = new FaultSuite(nats, postgres);
     try {
       suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
-      await Promise.all([suite.run('registry'), suite.run('gateway')]);
+      const names = ['registry', 'gateway', ...replicas];
+      await Promise.all(names.map((name) => suite.run(name)));
       suite.api = new Api(`http://127.0.0.1:${suite.ports.get('gateway')}/api/models/enterprise`, suite.key);
-      await Promise.all([suite.ready('registry'), suite.ready('gateway')]);
+      await Promise.all(names.map((name) => suite.ready(name)));
       return suite;
     } catch (error) {
       await suite.close();
@@ -132,12 +140,10 @@ export class FaultSuite {
     return (await exit)[0];
   }
 
-  /** The replicas that run from here on are these; others are killed. */
-  async replicas(...names: string[]): Promise<void> {
-    const others = [...this.children.keys()].filter((name) => name.startsWith('metrics') && !names.includes(name));
-    await Promise.all(others.map((name) => this.end(name)));
-    await Promise.all(names.map((name) => this.ensure(name)));
-    await Promise.all(names.map((name) => this.ready(name)));
+  /** Whatever a test has killed and not started again runs from here on. */
+  async whole(): Promise<void> {
+    for (const [name, child] of this.children) if (child.exitCode !== null || child.signalCode !== null) await this.run(name);
+    await Promise.all([...this.children.keys()].map((name) => this.ready(name)));
   }
 
   async ready(name: string): Promise<void> {
@@ -210,11 +216,6 @@ export class FaultSuite {
     await this.connection?.close();
     await this.nats.stop();
     await this.postgres.drop();
-  }
-
-  private async ensure(name: string): Promise<void> {
-    const child = this.children.get(name);
-    if (!child || child.exitCode !== null || child.signalCode !== null) await this.run(name);
   }
 
   private async makeStream(max_bytes: number): Promise<void> {

@@ -10,8 +10,7 @@ let suite: FaultSuite;
 let traffic: Traffic | undefined;
 
 beforeAll(async () => {
-  suite = await FaultSuite.start();
-  await suite.replicas('metrics-a', 'metrics-b');
+  suite = await FaultSuite.start({ replicas: ['metrics'] });
 }, 60_000);
 afterAll(() => suite?.close());
 afterEach(async () => {
