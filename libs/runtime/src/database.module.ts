@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource, type DataSourceOptions, type MigrationInterface } from 'typeorm';
 import { type ServiceConfig } from './config.js';
+import { DatabaseClient } from './database-client.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
 
@@ -29,6 +30,7 @@ export function databaseOptions(schema: Schema, config: Pick<ServiceConfig, 'DAT
     applicationName: `emr-${schema.name}`,
     logging: false,
     extra: {
+      Client: DatabaseClient,
       // Both below the time that an asker waits, so that a slow database is answered as an error and not as silence.
       statement_timeout: 1_800,
       query_timeout: 1_900,

@@ -162,7 +162,9 @@ function rejectionsOf({ source, sequence, rejected, body }: IngestMessage): Lett
 }
 
 function unknownModel(message: IngestMessage, index: number, event: InferenceEvent): Letter {
-  const { source, sequence } = message;
+  const { source, sequence, batch } = message;
+  // As it was published, where it is short enough to be read again.
+  const body = batch || message.body.length > maxLetterBytes ? Buffer.from(encodeEvent(event)) : message.body;
   const reason = `model_id; there is no model ${event.model_id}`;
-  return { source, sequence, event: positionsOf(message)[index]!, model_id: event.model_id, reason, body: Buffer.from(encodeEvent(event)) };
+  return { source, sequence, event: positionsOf(message)[index]!, model_id: event.model_id, reason, body };
 }

@@ -60,7 +60,7 @@ export class DeadLettersStore {
     existence: Map<string, Existence>,
   ): Promise<void> {
     const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => manager.query<Row[]>(sql, parameters);
-    const messages = letters.map((letter) => ({ ...letter, events: events.get(letter) ?? [], rejected: [] }));
+    const messages = letters.map((letter) => ({ ...letter, batch: false, events: events.get(letter) ?? [], rejected: [] }));
     await countEvents(new PostgresTransaction(query, this.windows), messages, existence, Date.now());
     const ids = letters.map(({ letter_id }) => letter_id);
     await manager.delete(DeadLetterEntity, ids);

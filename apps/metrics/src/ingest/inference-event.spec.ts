@@ -17,7 +17,7 @@ const reasonFor = (value: unknown): string => {
 
 describe('decodeMessage', () => {
   it('takes one event, which succeeded and occurred at the time of the message where it says nothing else', () => {
-    expect(decode(good)).toEqual({ events: [{ ...good, success: true, occurred_at_ms: messageMs }], rejected: [] });
+    expect(decode(good)).toEqual({ batch: false, events: [{ ...good, success: true, occurred_at_ms: messageMs }], rejected: [] });
   });
 
   it('takes every field', () => {

@@ -13,11 +13,13 @@ export interface Rejection {
   index: number | null;
   code: RejectionCode;
   reason: string;
-  /** The refused event as JSON, its beginning at least. */
+  /** The refused event of a batch as JSON. */
   event?: string;
 }
 
 export interface DecodedMessage {
+  /** Whether it is a list of events, or one alone. */
+  batch: boolean;
   events: InferenceEvent[];
   rejected: Rejection[];
 }
@@ -47,15 +49,18 @@ export function decodeMessage(body: Uint8Array, message_ms: number): DecodedMess
   } catch {
     return refused('INVALID_JSON', 'the message is not JSON; accepted: one event or {"events": [1 to 500 events]}');
   }
-  const decoded: DecodedMessage = { events: [], rejected: [] };
-  const batch = isObject(value) && Object.hasOwn(value, 'events') ? value.events : [value];
+  const list = isObject(value) && Object.hasOwn(value, 'events') ? value.events : undefined;
+  const isBatch = list !== undefined;
+  const decoded: DecodedMessage = { batch: isBatch, events: [], rejected: [] };
+  const batch = isBatch ? list : [value];
   if (!Array.isArray(batch) || batch.length < 1 || batch.length > maxEvents) {
     return refused('INVALID_BATCH', `events; accepted: a list of 1 to ${maxEvents} events`);
   }
   batch.forEach((candidate: unknown, index) => {
     const read = readEvent(candidate, message_ms);
     if ('event' in read) decoded.events.push(read.event);
-    else decoded.rejected.push({ index, code: 'INVALID_EVENT', reason: reasonOf(read.problem), event: shown(candidate) });
+    else
+      decoded.rejected.push({ index, code: 'INVALID_EVENT', reason: reasonOf(read.problem), ...(isBatch && { event: shown(candidate) }) });
   });
   return decoded;
 }
@@ -70,15 +75,20 @@ export function positionsOf({ events, rejected }: DecodedMessage): number[] {
 export const encodeEvent = ({ occurred_at_ms, ...event }: InferenceEvent): string =>
   JSON.stringify({ ...event, occurred_at: new Date(occurred_at_ms).toISOString() });
 
-function shown(candidate: unknown): string {
+/** Undefined where it is nested too deeply to be written; its message is shown instead. */
+function shown(candidate: unknown): string | undefined {
   try {
     return JSON.stringify(candidate);
   } catch {
-    return '(nested too deeply)';
+    return undefined;
   }
 }
 
-const refused = (code: RejectionCode, reason: string): DecodedMessage => ({ events: [], rejected: [{ index: null, code, reason }] });
+const refused = (code: RejectionCode, reason: string): DecodedMessage => ({
+  batch: false,
+  events: [],
+  rejected: [{ index: null, code, reason }],
+});
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 

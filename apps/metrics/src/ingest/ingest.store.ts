@@ -34,8 +34,10 @@ export class IngestStore implements OnModuleDestroy {
       idle_in_transaction_session_timeout: statementMs,
       keepAlive: true,
     });
-    // An idle connection that breaks is replaced by the next batch.
-    this.pool.on('error', (error) => logger.debug(`Lost the ingest connection: ${error.message}`, 'database'));
+    // A connection that breaks is replaced by the next batch: in use it fails its statement, and says so here as well, unheard of which it
+    // would end the process.
+    const lost = (error: Error): void => logger.debug(`Lost the ingest connection: ${error.message}`, 'database');
+    this.pool.on('error', lost).on('connect', (client) => client.on('error', lost));
   }
 
   async onModuleDestroy(): Promise<void> {
