@@ -1,0 +1,68 @@
+import fc from 'fast-check';
+import { EventBatches, messageOf } from './event-batches.js';
+
+/** What is sent for these events without waiting between them. */
+function sentFor(events: string[]): { messages: string[]; settled: Promise<void>[] } {
+  const messages: string[] = [];
+  const batches = new EventBatches(60_000, async (message) => {
+    messages.push(Buffer.from(message).toString());
+    if (messages.length % 2 === 0) throw new Error(`message ${messages.length}`);
+  });
+  const settled = events.map((event) => batches.add(event));
+  for (const one of settled) one.catch(() => undefined);
+  batches.flush();
+  return { messages, settled };
+}
+
+const eventsIn = (message: string): unknown[] => {
+  const body = JSON.parse(message) as { events?: unknown[] };
+  return body.events ?? [body];
+};
+
+describe('EventBatches', () => {
+  it('keeps every event, in its order, in messages of 500 events and 64 KiB at the most, none of them smaller than need be', async () => {
+    const event = fc.string({ maxLength: 400 }).map((error) => JSON.stringify({ error }));
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 1, maxLength: 2_000, size: 'max' }), async (events) => {
+        const { messages, settled } = sentFor(events);
+        expect(messages.flatMap(eventsIn)).toEqual(events.map((text) => JSON.parse(text) as unknown));
+        messages.forEach((message, index) => {
+          expect(Buffer.byteLength(message)).toBeLessThanOrEqual(64 * 1024);
+          expect(eventsIn(message).length).toBeLessThanOrEqual(500);
+          const next = messages[index + 1];
+          const full = eventsIn(message).length === 500;
+          if (next && !full) {
+            const first = JSON.stringify(eventsIn(next)[0]);
+            expect(Buffer.byteLength(message) + Buffer.byteLength(first)).toBeGreaterThan(64 * 1024 - 100);
+          }
+        });
+        const outcomes = await Promise.allSettled(settled);
+        let at = 0;
+        messages.forEach((message, index) => {
+          for (const _ of eventsIn(message)) expect(outcomes[at++]?.status).toBe(index % 2 === 0 ? 'fulfilled' : 'rejected');
+        });
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('sends an event that is too large for a shared message alone', () => {
+    const [small, large] = ['{"a":1}', JSON.stringify({ error: 'x'.repeat(70_000) })];
+    expect(sentFor([small, large, small]).messages).toEqual([small, large, small]);
+  });
+
+  it('sends by itself what has lingered', async () => {
+    const sent = await new Promise<string>((resolve) => {
+      const batches = new EventBatches(5, async (message) => resolve(Buffer.from(message).toString()));
+      void batches.add('{"a":1}');
+      void batches.add('{"a":2}');
+    });
+    expect(sent).toBe('{"events":[{"a":1},{"a":2}]}');
+  });
+});
+
+describe('messageOf', () => {
+  it('leaves a single event as it is', () => {
+    expect(Buffer.from(messageOf(['{}'])).toString()).toBe('{}');
+  });
+});
