@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 describe(`with seed ${seed}`, () => {
-  const killing = 10;
+  const killing = 9;
   it(
     'kill -9 of producers, nats-server, replicas and PostgreSQL in any order neither loses nor doubles an event',
     async () => {
@@ -46,7 +46,7 @@ describe(`with seed ${seed}`, () => {
     timeoutMs(killing),
   );
 
-  const freezing = 6;
+  const freezing = 5;
   it(
     'a replica that is frozen for longer than its messages are lent to it finds them counted when it thaws',
     async () => {
@@ -67,7 +67,7 @@ describe(`with seed ${seed}`, () => {
     timeoutMs(freezing),
   );
 
-  const replacing = 5;
+  const replacing = 4;
   // One version is at hand: this is an upgrade to the same version. What one replica writes and the other reads is the tables alone.
   it(
     'two replicas share the consumer while one of them is replaced again and again, gently or not',
@@ -96,7 +96,7 @@ describe(`with seed ${seed}`, () => {
 describe(`PostgreSQL, with seed ${seed}`, () => {
   /** Sessions of the replicas that are in the middle of a transaction. */
   const busy = "SELECT pid FROM pg_stat_activity WHERE application_name = 'emr-metrics' AND xact_start IS NOT NULL AND state <> 'idle'";
-  const backends = 3;
+  const backends = 2;
   it(
     'kills a session in the middle of its transaction, and restarts itself for it: nothing is lost or doubled',
     async () => {
@@ -120,7 +120,7 @@ describe(`PostgreSQL, with seed ${seed}`, () => {
     timeoutMs(backends),
   );
 
-  const terminating = 3;
+  const terminating = 2;
   it(
     'ends the sessions of the replicas again and again: nothing is lost or doubled',
     async () => {
@@ -139,7 +139,7 @@ describe(`PostgreSQL, with seed ${seed}`, () => {
     timeoutMs(terminating),
   );
 
-  const locking = 4;
+  const locking = 3;
   it(
     'breaks deadlocks with a session that locks the same rows in reverse: nothing is lost or doubled',
     async () => {

@@ -32,7 +32,7 @@ afterEach(async () => {
 }, 60_000);
 
 describe(`with seed ${seed}`, () => {
-  const losing = 5;
+  const losing = 4;
   it(
     'acknowledgements that are lost after the commit bring the messages again, and none is counted again',
     async () => {
@@ -54,7 +54,7 @@ describe(`with seed ${seed}`, () => {
     timeoutMs(losing),
   );
 
-  const disturbing = 8;
+  const disturbing = 7;
   it(
     'latency, bytes in pieces, partitions one way and both, and resets, towards NATS and PostgreSQL, lose and double nothing',
     async () => {
@@ -64,7 +64,7 @@ describe(`with seed ${seed}`, () => {
         { fault, proxy: toNats },
         { fault, proxy: toPostgres },
       ]);
-      const steps = schedule(random, all, lastingMs(disturbing), [50, 300], [200, 1_200]);
+      const steps = schedule(random, all, lastingMs(disturbing), [50, 200], [200, 700]);
       // The producers' own way to NATS is as bad.
       const nats_url = toNats.between(suite.nats.url);
       traffic = await Traffic.start(suite, { random, lasting_ms: lastingMs(disturbing), nats_url });
