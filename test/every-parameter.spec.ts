@@ -38,7 +38,16 @@ beforeAll(async () => {
     method: 'POST',
     body: { test_case_id: 'kept', input: {}, expectations, applies_to: { name: 'nobody' } },
   });
+  const rule = { name: 'Kept', metric: 'p95_ms', comparison: { kind: 'fixed', op: 'above', value: 1 }, severity: 'info', enabled: false };
+  const { rule_id } = await api.data<{ rule_id: string }>('/alerts/rules', { method: 'POST', body: rule });
+  const webhook = { name: 'Kept', url: 'http://127.0.0.1:9/', format: 'json' };
+  const { webhook_id } = await api.data<{ webhook_id: string }>('/webhooks', { method: 'POST', body: webhook });
+  const absent = '01890a5d-ac96-774b-bcce-b302099a8057';
   good = {
+    ...rule,
+    ...webhook,
+    ...{ rule_id, webhook_id, alert_id: absent, delivery_id: absent, silence_id: absent },
+    ...{ matchers: { severity: 'info' }, until: new Date(Date.now() + 86_400_000).toISOString() },
     ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
     ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
@@ -138,6 +147,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.audit', 'flags.flags', 'flags.audit'];
   tables.push('validation.test_cases', 'validation.runs', 'validation.nightlies', 'validation.audit', 'metrics.model_window');
+  tables.push('metrics.alert_rules', 'metrics.alerts', 'metrics.silences', 'metrics.webhooks', 'metrics.deliveries', 'metrics.audit');
   const seen: Record<string, string> = {};
   for (const table of tables) {
     const { rows } = await database.query<{ all: string }>(

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { AccessController } from './access.controller.js';
+import { AlertsController } from './alerts.controller.js';
 import { CallerInterceptor } from './caller.interceptor.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
@@ -19,6 +20,7 @@ import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
 import { ValidationController } from './validation.controller.js';
 import { WindowsController } from './windows.controller.js';
+import { WebhooksController } from './webhooks.controller.js';
 
 /** The REST surface under the prefix. */
 @Module({})
@@ -30,11 +32,13 @@ class SurfaceModule {
         ModelsController,
         MetricsController,
         InferenceController,
-        ValidationController,
-        FlagsController,
-        AccessController,
         WindowsController,
         DeadLettersController,
+        ValidationController,
+        FlagsController,
+        AlertsController,
+        WebhooksController,
+        AccessController,
       ],
       providers: [
         { provide: GatewayConfig, useValue: config },

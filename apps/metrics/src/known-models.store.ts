@@ -12,7 +12,7 @@ import { type Existence } from './ingest/count-batch.js';
 
 const askedAtOnce = 50;
 
-const tablesOfModels = ['model_window', 'model_health'];
+const tablesOfModels = ['model_window', 'model_health', 'alerts'];
 
 /** Which models there are. What was counted, judged and told of a removed one is deleted. */
 @Injectable()
@@ -43,6 +43,11 @@ export class KnownModels extends VisibleRecords<Model> {
     });
     super({ records, ask, inScope, absent: modelNotFound });
     this.models = records;
+  }
+
+  /** The model, whoever asks; undefined also without an id. */
+  find(model_id: string | null | undefined): Model | undefined {
+    return model_id ? this.models.get(model_id) : undefined;
   }
 
   /** Every model, whoever asks. */

@@ -11,6 +11,19 @@ export class MetricsConfig extends ServiceConfig {
   @Text({ min: 0, max: 2000, optional: true })
   WEBHOOK_ALLOWED_NETWORKS = '';
 
+  /** Where people reach the gateway, for the links in notifications. */
+  @Text({
+    max: 500,
+    optional: true,
+    pattern: /^https?:\/\/[^\s/]+$/,
+    accepted: 'an http:// or https:// address without a path, such as https://models.example.com',
+  })
+  PUBLIC_URL = 'http://127.0.0.1:8080';
+
+  get apiUrl(): string {
+    return `${this.PUBLIC_URL}/api/models/enterprise`;
+  }
+
   get webhookNetworks(): string[] {
     return networkList(this.WEBHOOK_ALLOWED_NETWORKS);
   }

@@ -4,7 +4,19 @@ import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
+import { AlertEntity, AlertRuleEntity, SilenceEntity } from './alerts/alert.entity.js';
+import { AlertsHandlers } from './alerts/alerts.handlers.js';
 import { Metrics1700000000002 } from './alerts/alerts.migration.js';
+import { AlertsSchedule } from './alerts/alerts.schedule.js';
+import { AlertsStore } from './alerts/alerts.store.js';
+import { DeliveriesStore } from './alerts/deliveries.store.js';
+import { DeliveryExecutor } from './alerts/delivery.executor.js';
+import { egressProvider } from './alerts/egress.provider.js';
+import { RulesHandlers } from './alerts/rules.handlers.js';
+import { SilencesHandlers } from './alerts/silences.handlers.js';
+import { DeliveryEntity, WebhookEntity } from './alerts/webhook.entity.js';
+import { WebhooksHandlers } from './alerts/webhooks.handlers.js';
+import { AuditHandlers } from './audit.handlers.js';
 import { EvaluationSchedule } from './health/evaluation.schedule.js';
 import { HealthStore } from './health/health.store.js';
 import { EvaluationEntity, ModelHealthEntity } from './health/model-health.entity.js';
@@ -26,7 +38,20 @@ import { PruneSchedule } from './windows/prune.schedule.js';
 
 export const metricsSchema: Schema = {
   name: 'metrics',
-  entities: [ModelWindowEntity, IngestLedgerEntity, CountedEventEntity, DeadLetterEntity, AuditEntity, ModelHealthEntity, EvaluationEntity],
+  entities: [
+    ModelWindowEntity,
+    IngestLedgerEntity,
+    CountedEventEntity,
+    DeadLetterEntity,
+    ModelHealthEntity,
+    EvaluationEntity,
+    AlertRuleEntity,
+    AlertEntity,
+    SilenceEntity,
+    WebhookEntity,
+    DeliveryEntity,
+    AuditEntity,
+  ],
   migrations: [Metrics1700000000001, Metrics1700000000002],
 };
 
@@ -36,7 +61,7 @@ export class MetricsModule {
     return {
       module: MetricsModule,
       imports: [DatabaseModule.forSchema(metricsSchema, config), ScheduleModule.forRoot()],
-      controllers: [WindowsHandlers, DeadLettersHandlers],
+      controllers: [WindowsHandlers, DeadLettersHandlers, RulesHandlers, AlertsHandlers, SilencesHandlers, WebhooksHandlers, AuditHandlers],
       providers: [
         { provide: MetricsConfig, useValue: config },
         KnownModels,
@@ -50,6 +75,11 @@ export class MetricsModule {
         RecentWindowsStore,
         HealthStore,
         EvaluationSchedule,
+        egressProvider,
+        AlertsStore,
+        AlertsSchedule,
+        DeliveriesStore,
+        DeliveryExecutor,
       ],
     };
   }

@@ -39,7 +39,11 @@ export class AuditEntry {
 }
 
 export class AuditFilter extends PageRequest {
-  @Text({ max: 200, optional: true, description: 'Only changes of this model, flag, test case or key.' })
+  @Text({
+    max: 200,
+    optional: true,
+    description: 'Only changes of this model, flag, test case, key, alert rule, alert, silence or webhook.',
+  })
   subject_id?: string;
 
   @Text({ max: 40, optional: true, description: 'Only changes that this key made.' })

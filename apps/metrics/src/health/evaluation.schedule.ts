@@ -1,6 +1,8 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Logger } from '#runtime/logger.js';
+import { AlertsStore } from '../alerts/alerts.store.js';
+import { DeliveryExecutor } from '../alerts/delivery.executor.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { HealthStore } from './health.store.js';
 import { RecentWindowsStore } from './recent-windows.store.js';
@@ -20,6 +22,8 @@ export class EvaluationSchedule implements OnApplicationBootstrap, OnModuleDestr
     private readonly config: MetricsConfig,
     private readonly health: HealthStore,
     private readonly windows: RecentWindowsStore,
+    private readonly alerts: AlertsStore,
+    private readonly executor: DeliveryExecutor,
     private readonly logger: Logger,
   ) {}
 
@@ -39,9 +43,11 @@ export class EvaluationSchedule implements OnApplicationBootstrap, OnModuleDestr
       await this.database.transaction(async (manager) => {
         const now = await takeEvaluationTurn(manager, this.config.HEALTH_TICK_SECONDS);
         if (now === null) return;
-        await this.health.evaluate(manager, now);
+        const health = await this.health.evaluate(manager, now);
+        await this.alerts.evaluate(manager, health, now);
         this.windows.forgetStale(now);
       });
+      this.executor.wake();
     } catch (error) {
       this.logger.failure('Could not evaluate health and alerts; trying again at the next tick', error);
     }

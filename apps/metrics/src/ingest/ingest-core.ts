@@ -35,6 +35,7 @@ const smallBytes = 128 * 1024;
 /** A batch is everything that has come while the one before was stored, up to these. The longer that took, the larger the next. */
 const maxBatchMessages = 2_000;
 const maxBatchBytes = 8 * 1024 * 1024;
+const maxQueuedBytes = 64 * 1024 * 1024;
 const retryMs = 500;
 const extendEveryMs = 10_000;
 const deferMs = 2_000;
@@ -56,7 +57,9 @@ export class IngestCore {
 
   constructor(private readonly ports: IngestPorts) {}
 
+  /** While nothing can be stored, messages come again and again: beyond a bound they are given back. */
   take(taken: Taken): void {
+    if (this.queuedBytes > maxQueuedBytes) return taken.delivery.defer(deferMs);
     this.queue.push(taken);
     this.queuedBytes += taken.message.body.length;
     this.wake();
