@@ -73,8 +73,9 @@ describe(`with seed ${seed}`, () => {
     'two replicas share the consumer while one of them is replaced again and again, gently or not',
     async () => {
       const random = new Random(seed, 'replace');
-      const steps = schedule(random, ['SIGTERM', 'SIGKILL'] as const, lastingMs(replacing), [1_000, 2_500], [0, 100]);
-      traffic = await Traffic.start(suite, { random, lasting_ms: lastingMs(replacing) });
+      const steps = schedule(random, ['SIGTERM', 'SIGKILL'] as const, lastingMs(replacing), [1_000, 1_900], [0, 100]);
+      traffic = await Traffic.start(suite, { random, lasting_ms: 2 * lastingMs(replacing) });
+      // A step waits for the replica to be ready: on a busy machine all of them take twice as long.
       const codes: (number | null)[] = [];
       await carryOut(
         steps,
@@ -89,7 +90,7 @@ describe(`with seed ${seed}`, () => {
       expect(await traffic.findings()).toEqual([]);
       expect(new Set(codes)).toEqual(new Set([0]));
     },
-    timeoutMs(replacing),
+    2 * timeoutMs(replacing),
   );
 });
 
