@@ -47,6 +47,22 @@ describe('RestClient', () => {
     ]);
   });
 
+  it('compiles only requests that the registry knows', async () => {
+    const wrong: (() => Promise<unknown>)[] = [
+      // @ts-expect-error -- no such path
+      () => client.get('/no_such_path'),
+      // @ts-expect-error -- no such method of it
+      () => client.delete('/types'),
+      // @ts-expect-error -- without its model
+      () => client.get('/registry/{model_id}'),
+      // @ts-expect-error -- not of the type
+      () => client.post('/registry', { body: { name: 'x', version: '1.0.0', model_type: 'no_such_type' } }),
+      // @ts-expect-error -- no such field of the answer
+      () => client.get('/types').then(({ no_such_field }) => no_such_field as unknown),
+    ];
+    expect(wrong).toHaveLength(5);
+  });
+
   it('throws failures with code, status, details and request id', async () => {
     replies = [{ ...busy(503), status: 409, headers: { 'x-request-id': 'r-1' } }];
     const failure: unknown = await client.get('/registry/{model_id}', { params }).catch((error: unknown) => error);
