@@ -15,8 +15,8 @@ let model_id: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'client-'));
-  const [started, packed] = await Promise.all([startTestSuite(), execute(process.execPath, ['scripts/pack-client.mjs', directory])]);
-  suite = started;
+  suite = await startTestSuite();
+  const packed = await execute(process.execPath, ['scripts/pack-client.mjs', directory]);
   ({ model_id } = await suite.api.register());
   await writeFile(join(directory, 'package.json'), '{"name": "some-service", "type": "module", "private": true}');
   await execute('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', packed.stdout.trim()], { cwd: directory });

@@ -50,7 +50,7 @@ export class InferenceController {
     output: InferenceBatchRecorded,
     role: 'client',
     from: 'body',
-    summary: 'Record many inferences, of any models: each is recorded or refused by itself',
+    summary: 'Record many inferences, of any models, as JSON or NDJSON: each is recorded or refused by itself',
   })
   @TakesIdempotencyKey()
   async recordInferences(@Input() { events }: InferenceBatch, @IdempotencyKey() key: string | undefined): Promise<InferenceBatchRecorded> {
