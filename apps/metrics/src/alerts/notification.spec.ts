@@ -16,7 +16,7 @@ function notice(transition: AlertTransition, more: Partial<Alert> = {}): Notice 
     ...{ started_at: '2025-01-20T15:00:00.000Z', fired_at: '2025-01-20T15:05:00.000Z' },
     ...{ resolved_at: transition === 'resolved' ? '2025-01-20T15:30:00.000Z' : null },
     ...{ acknowledged_at: null, acknowledged_by: null, acknowledge_reason: null, silenced: false, ...more },
-  } as Alert;
+  };
   return { transition, at: '2025-01-20T15:05:00.000Z', alert };
 }
 
