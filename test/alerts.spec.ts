@@ -397,6 +397,29 @@ describe('bad input', () => {
   });
 });
 
+describe('an evaluation', () => {
+  it('holds a percentile against the day before, and a burn rate against the objective', async () => {
+    const { model_id } = await api.register({ objectives: { success_rate: 99 } });
+    await infer(model_id, 100, { occurred_at: new Date(Date.now() - 3 * 3_600_000).toISOString() });
+    await infer(model_id, 60, { timing_ms: 50 });
+    await infer(model_id, 40, { timing_ms: 50, success: false });
+    const rule = { applies_to: { model_id }, recovery_minutes: 0, severity: 'info' };
+    const baseline = { kind: 'baseline', op: 'above', ratio: 3 };
+    await send(post('/alerts/rules', { ...rule, name: 'slower', metric: 'p95_ms', comparison: baseline, window_minutes: 60 }));
+    const burn = { kind: 'fixed', op: 'above', value: 14.4 };
+    await send(post('/alerts/rules', { ...rule, name: 'burn', metric: 'burn_rate', comparison: burn, window_minutes: 60 }));
+    const alerts = await eventually(
+      () => alertsOf(model_id),
+      (all) => all.filter(({ state }) => state === 'firing').length === 2,
+      20_000,
+    );
+    const by = Object.fromEntries(alerts.map(({ rule_name, value, threshold }) => [rule_name, { value, threshold }]));
+    expect(by.burn!.value).toBeCloseTo(40, 6);
+    expect(by.slower!.value! / 50).toBeCloseTo(1, 1);
+    expect(by.slower!.threshold! / 15).toBeCloseTo(1, 1);
+  }, 40_000);
+});
+
 describe('health', () => {
   it('is held against the objectives, worsens on the second evaluation and comes back on the third', async () => {
     const { model_id } = await api.register({ objectives: { p95_ms: 100 } });

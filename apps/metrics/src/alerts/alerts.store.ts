@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager, In, MoreThan, Not } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { type AlertRule } from '#contracts/alerts.js';
+import { type AlertMetric, type AlertRule } from '#contracts/alerts.js';
 import { type HealthStatus } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { RecentWindowsStore } from '../health/recent-windows.store.js';
@@ -17,6 +17,8 @@ import { appliesTo } from './rule-scope.js';
 import { matches } from './silence.js';
 
 const saveChunk = 500;
+/** What needs sketches; everything else is sums. */
+const percentiles = new Set<AlertMetric>(['p50_ms', 'p95_ms', 'p99_ms']);
 
 /** What an evaluation reads of the windows, once for all rules. */
 interface Windows {
@@ -80,10 +82,19 @@ export class AlertsStore {
   }
 
   private async read(manager: EntityManager, rules: AlertRule[], models: Model[], now: number): Promise<Windows> {
-    const ids = models.map(({ model_id }) => model_id);
     const recent = new Map<number, Map<string, Stretch>>();
     const baselines = new Map<number, Map<string, Stretch>>();
-    for (const minutes of new Set(rules.flatMap(minutesOf))) recent.set(minutes, await this.windows.recent(manager, ids, minutes, now));
+    for (const minutes of new Set(rules.flatMap(minutesOf))) {
+      const using = rules.filter((rule) => minutesOf(rule).includes(minutes));
+      const isRead = (model: Model): boolean =>
+        using.some(
+          ({ applies_to, comparison: { kind } }) =>
+            appliesTo(applies_to, model) || (kind === 'stable_version' && model.status === 'stable'),
+        );
+      const ids = models.filter(isRead).map(({ model_id }) => model_id);
+      const timings = using.some(({ metric }) => percentiles.has(metric));
+      recent.set(minutes, await this.windows.recent(manager, ids, minutes, now, timings));
+    }
     for (const { comparison, window_minutes, applies_to } of rules) {
       if (comparison.kind !== 'baseline') continue;
       const wanted = models.filter(

@@ -16,9 +16,9 @@ interface Row {
   sketch: Buffer | null;
 }
 
-/** Models of one query, so that each stays far below the statement timeout: recent minutes are few, those of a day are 1,440 a model. */
-const recentChunk = 500;
-const baselineChunk = 20;
+/** Rows that one query may answer, and may add up, so that each stays far below the statement timeout. */
+const rowsAnswered = 30_000;
+const rowsAddedUp = 200_000;
 /** How old a baseline may be; it then ends this much before the recent window begins. */
 const baselineAgeMs = 15 * minuteMs;
 
@@ -27,10 +27,19 @@ const baselineAgeMs = 15 * minuteMs;
 export class RecentWindowsStore {
   private readonly baselines = new Map<string, { stretch: Stretch; read_ms: number }>();
 
-  /** By model, the last `minutes` whole minutes and the present one; a model without inferences in them is missing. */
-  async recent(manager: EntityManager, model_ids: string[], minutes: number, now_ms: number): Promise<Map<string, Stretch>> {
+  /**
+   * By model, the last `minutes` whole minutes and the present one; a model without inferences in them is missing. Without `timings` the
+   * sketches are left out, and PostgreSQL adds up: percentiles are 0 then.
+   */
+  async recent(
+    manager: EntityManager,
+    model_ids: string[],
+    minutes: number,
+    now_ms: number,
+    timings = true,
+  ): Promise<Map<string, Stretch>> {
     const from_ms = startOfRecent(minutes, now_ms);
-    const rows = await read(manager, model_ids, from_ms, now_ms + minuteMs, recentChunk);
+    const rows = await read(manager, model_ids, from_ms, now_ms + minuteMs, timings);
     return stretchesOf(rows, () => (now_ms - from_ms) / minuteMs);
   }
 
@@ -41,7 +50,7 @@ export class RecentWindowsStore {
     const stale = model_ids.filter((model_id) => !fresh(model_id));
     if (stale.length) {
       const to_ms = startOfRecent(minutes, now_ms);
-      const rows = await read(manager, stale, to_ms - baselineMinutes * minuteMs, to_ms, baselineChunk);
+      const rows = await read(manager, stale, to_ms - baselineMinutes * minuteMs, to_ms, true);
       const days = stretchesOf(rows, (first_ms) => (to_ms - first_ms) / minuteMs);
       for (const id of stale) this.baselines.set(keyOf(id), { stretch: days.get(id) ?? emptyStretch(baselineMinutes), read_ms: now_ms });
     }
@@ -54,12 +63,19 @@ export class RecentWindowsStore {
   }
 }
 
-async function read(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number, chunk: number): Promise<Row[]> {
+const columns = 'model_id, window_start, total, successful, sum_ms, min_ms, max_ms, sketch';
+const sums = `model_id, min(window_start) AS window_start, sum(total) AS total, sum(successful) AS successful, sum(sum_ms) AS sum_ms,
+  min(min_ms) AS min_ms, max(max_ms) AS max_ms, NULL::bytea AS sketch`;
+
+async function read(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number, timings: boolean): Promise<Row[]> {
+  const rowsOfModel = Math.ceil((to_ms - from_ms) / minuteMs);
+  const chunk = Math.max(1, Math.floor((timings ? rowsAnswered : rowsAddedUp) / rowsOfModel));
   const rows: Row[] = [];
   for (let at = 0; at < model_ids.length; at += chunk) {
     const part = await manager.query<Row[]>(
-      `SELECT model_id, window_start, total, successful, sum_ms, min_ms, max_ms, sketch FROM metrics.model_window
-         WHERE model_id = ANY($1) AND flag_key = '' AND variant = '' AND period = 'minute' AND window_start >= $2 AND window_start < $3`,
+      `SELECT ${timings ? columns : sums} FROM metrics.model_window
+       WHERE model_id = ANY($1) AND flag_key = '' AND variant = '' AND period = 'minute' AND window_start >= $2 AND window_start < $3
+       ${timings ? '' : 'GROUP BY model_id'}`,
       [model_ids.slice(at, at + chunk), new Date(from_ms), new Date(to_ms)],
     );
     for (const row of part) rows.push(row);
