@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
@@ -28,6 +31,8 @@ const replicas: RunningService[] = [];
 let receiver: Server;
 let receiverUrl: string;
 const received: Received[] = [];
+/** Whether /hanging answers. */
+let answering = false;
 
 beforeAll(async () => {
   suite = await startTestSuite();
@@ -41,6 +46,7 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       received.push({ path: request.url ?? '', headers: request.headers, body: Buffer.concat(chunks).toString() });
+      if (request.url === '/hanging' && !answering) return;
       if (request.url === '/redirect') response.writeHead(307, { location: '/target' }).end();
       else response.writeHead(request.url === '/down' ? 503 : 204).end();
     });
@@ -255,6 +261,43 @@ describe('a delivery', () => {
     );
     await api.data(`/webhooks/${webhook_id}`, { method: 'DELETE' });
   }, 60_000);
+
+  it('survives SIGKILL of the only replica while the receiver has not answered yet', async () => {
+    await Promise.all(replicas.splice(0).map((replica) => replica.close()));
+    const { NATS_URL, DATABASE_URL } = configOfReplica();
+    const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps/metrics/main.js')], {
+      stdio: 'ignore',
+      env: {
+        ...{ PATH: process.env.PATH, NATS_URL, DATABASE_URL, PROBE_HOST: '127.0.0.1', PROBE_PORT: '0', LOG_LEVEL: 'silent' },
+        ...{ HEALTH_TICK_SECONDS: '1', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' },
+      },
+    });
+    const gone = once(child, 'exit');
+    const hanging = await eventually(
+      () => webhook('/hanging').catch(() => null),
+      (made) => made !== null,
+      30_000,
+    );
+    const { webhook_id } = hanging!;
+    const { model_id } = await api.register();
+    await failureRule(model_id);
+    await fail(model_id);
+    await arrived('/hanging', 1);
+    child.kill('SIGKILL');
+    await gone;
+    const sql = 'SELECT state, lease_until > now() AS leased FROM metrics.deliveries WHERE webhook_id = $1';
+    expect((await database.query(sql, [webhook_id])).rows).toEqual([{ state: 'waiting', leased: true }]);
+    // Not waiting for the 30 s of its lease.
+    await database.query(`UPDATE metrics.deliveries SET lease_until = now() WHERE webhook_id = $1`, [webhook_id]);
+    answering = true;
+    replicas.push(...(await Promise.all([startMetrics(configOfReplica()), startMetrics(configOfReplica())])));
+    await arrived('/hanging', 2);
+    await ticks();
+    expect(at('/hanging')).toHaveLength(2);
+    expect(new Set(at('/hanging').map(({ headers }) => headers['emr-delivery'])).size).toBe(1);
+    expect(await alertsOf(model_id)).toMatchObject([{ state: 'firing' }]);
+    await api.data(`/webhooks/${webhook_id}`, { method: 'DELETE' });
+  }, 90_000);
 
   it('that a replica died with is taken up by another once its lease has run out, and can be sent again under the same id', async () => {
     const { webhook_id } = await webhook('/leased');
