@@ -1,77 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { type Model } from '#contracts/registry.js';
-import { createDatabase } from '#testing/database.js';
-import { ownNats } from '#testing/nats.js';
-import { freePort } from '#embedded/ports.js';
-import { Api, eventually } from './suite.harness.js';
+import { Processes, services } from './processes.harness.js';
+import { type Api, eventually } from './suite.harness.js';
 
-/** Real processes from dist, as in production: what SIGKILL does to one of them is not seen within one process. */
-const services = ['registry', 'metrics', 'validation', 'flags'] as const;
-type App = (typeof services)[number] | 'gateway';
-
-const admin_key = randomBytes(24).toString('hex');
-const pepper = randomBytes(24).toString('hex');
-const processes = new Map<App, ChildProcess>();
-const ports = new Map<App, number>();
-let nats: Awaited<ReturnType<typeof ownNats>>;
-let database: Awaited<ReturnType<typeof createDatabase>>;
+let processes: Processes;
 let api: Api;
 
-async function start(app: App): Promise<void> {
-  const port = String(ports.get(app));
-  const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app, 'main.js')], {
-    stdio: 'ignore',
-    env: {
-      PATH: process.env.PATH,
-      NATS_URL: nats.url,
-      DATABASE_URL: database.url,
-      KEY_PEPPER: pepper,
-      BOOTSTRAP_ADMIN_KEY: admin_key,
-      HOST: '127.0.0.1',
-      PORT: port,
-      PROBE_HOST: '127.0.0.1',
-      PROBE_PORT: port,
-      LOG_LEVEL: 'silent',
-    },
-  });
-  processes.set(app, child);
-  await ready(app);
-}
-
-async function end(app: App, signal: NodeJS.Signals): Promise<number | null> {
-  const child = processes.get(app);
-  if (!child || child.exitCode !== null || child.signalCode !== null) return null;
-  const exit = once(child, 'exit') as Promise<[number | null]>;
-  child.kill(signal);
-  return (await exit)[0];
-}
-
-const ready = (app: App): Promise<boolean> =>
-  eventually(
-    () =>
-      fetch(`http://127.0.0.1:${ports.get(app)}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    Boolean,
-    20_000,
-  );
-
 beforeAll(async () => {
-  [database, nats] = await Promise.all([createDatabase(), ownNats()]);
-  for (const app of [...services, 'gateway'] as const) ports.set(app, await freePort());
-  await Promise.all(([...services, 'gateway'] as const).map(start));
-  api = new Api(`http://127.0.0.1:${ports.get('gateway')}/api/models/enterprise`, admin_key);
+  processes = await Processes.prepare();
+  await Promise.all(([...services, 'gateway'] as const).map((app) => processes.start(app)));
+  api = processes.api;
 }, 60_000);
-
-afterAll(async () => {
-  for (const app of processes.keys()) await end(app, 'SIGKILL');
-  await nats.stop();
-  await database.drop();
-});
+afterAll(() => processes.close());
 
 /** A request that each service must answer itself, and what still works while it is down. */
 const requestOf = (model_id: string): Record<(typeof services)[number], string> => ({
@@ -98,9 +37,9 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
       }
     });
     await new Promise((resolve) => setTimeout(resolve, 200));
-    await end(victim, 'SIGKILL');
+    await processes.end(victim, 'SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 600));
-    await start(victim);
+    await processes.start(victim);
     await eventually(
       () => api.send(requests[victim]),
       ({ status }) => status === 200,
@@ -118,7 +57,7 @@ describe('while a service is down', () => {
   it('says which one, at once, and when to try again; inferences go on being recorded and are counted later', async () => {
     const { model_id } = await api.register();
     await api.data(`/registry/${model_id}/metrics`);
-    await end('metrics', 'SIGKILL');
+    await processes.end('metrics', 'SIGKILL');
     // A killed process's connection is noticed by NATS with its socket.
     await eventually(
       () => api.send(`/registry/${model_id}/metrics`),
@@ -136,7 +75,7 @@ describe('while a service is down', () => {
     expect((await api.send(`/registry/${model_id}/health`)).status).toBe(503);
 
     for (let index = 0; index < 20; index++) await api.data(`/registry/${model_id}/inference?timing_ms=${index}`, { method: 'POST' });
-    await start('metrics');
+    await processes.start('metrics');
     await eventually(
       () => api.send(`/registry/${model_id}/metrics`),
       ({ status, body }) => status === 200 && (body as { data: { total_inferences: number } }).data.total_inferences === 20,
@@ -145,7 +84,7 @@ describe('while a service is down', () => {
   }, 30_000);
 
   it('answers 503 for an unknown model and never 404, since nobody can tell', async () => {
-    await end('registry', 'SIGKILL');
+    await processes.end('registry', 'SIGKILL');
     for (const path of ['', '/metrics', '/health', '/inference?timing_ms=1']) {
       const method = path.startsWith('/inference') ? 'POST' : 'GET';
       await eventually(
@@ -153,7 +92,7 @@ describe('while a service is down', () => {
         ({ status }) => status === 503,
       );
     }
-    await start('registry');
+    await processes.start('registry');
   }, 30_000);
 });
 
@@ -166,8 +105,8 @@ describe('a graceful stop', () => {
       while (watching) answers.push((await api.send(`/registry/${model_id}`)).status);
     });
     await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(await end('registry', 'SIGTERM')).toBe(0);
-    await start('registry');
+    expect(await processes.end('registry', 'SIGTERM')).toBe(0);
+    await processes.start('registry');
     watching = false;
     await Promise.all(watch);
     expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([]);
@@ -178,12 +117,12 @@ describe('a graceful stop', () => {
 describe('when NATS itself restarts', () => {
   it('says 503 meanwhile and goes on afterwards without a restart of anything', async () => {
     const { model_id } = await api.register();
-    await nats.kill();
+    await processes.nats.kill();
     const began = performance.now();
     expect((await api.send(`/registry/${model_id}`)).status).toBe(503);
     expect((await api.send(`/registry/${model_id}/inference?timing_ms=1`, { method: 'POST' })).status).toBe(503);
     expect(performance.now() - began).toBeLessThan(5_000);
-    await nats.restart();
+    await processes.nats.restart();
     await eventually(
       () => api.send(`/registry/${model_id}`),
       ({ status }) => status === 200,

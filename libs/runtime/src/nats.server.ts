@@ -1,11 +1,17 @@
-import { ServerNats } from '@nestjs/microservices';
+import { type NatsContext, ServerNats } from '@nestjs/microservices';
 import { type Msg, type NatsConnection } from '@nats-io/transport-node';
-import { callerOf, runAs } from './caller.js';
+import { errorFromBody } from '#contracts/errors.js';
+import { type Caller, callerOf, runAs } from './caller.js';
 import { type Logger } from './logger.js';
 import { type Nats } from './nats.js';
 import { type Telemetry } from './telemetry.js';
 
 const drainDeadlineMs = 10_000;
+
+interface Reply {
+  response?: unknown;
+  err?: unknown;
+}
 
 /**
  * Nest's NATS transport on the process's shared connection. Every message is handled as its caller; one without a caller does not come from
@@ -14,6 +20,8 @@ const drainDeadlineMs = 10_000;
 export class NatsServer extends ServerNats {
   private readonly inHand = new Set<Promise<void>>();
   private readonly taken: { unsubscribe(): void }[] = [];
+  /** Of each message in hand: to be called with the code of its answer. */
+  private readonly unanswered = new Map<Msg, (code: string) => void>();
 
   constructor(
     private readonly service: string,
@@ -54,27 +62,33 @@ export class NatsServer extends ServerNats {
       this.log.warn(`Dropped a message without a caller or a reply subject on ${subject}`, 'nats');
       return;
     }
-    const stop = this.telemetry.answered.startTimer({ subject });
-    const work = runAs(caller, () => this.answer(subject, message))
-      .catch((error: unknown) => this.log.failure('Could not answer', error, { subject }))
-      .finally(() => {
-        stop();
-        this.inHand.delete(work);
-      });
+    const work = runAs(caller, () => this.answer(subject, message, caller)).finally(() => this.inHand.delete(work));
     this.inHand.add(work);
   }
 
   /** Resolves when the answer has been handed to the connection; Nest's own handleMessage resolves earlier. */
-  private async answer(subject: string, message: Msg): Promise<void> {
-    const answered = new Promise<void>((resolve) => {
-      const respond = message.respond.bind(message);
-      message.respond = (...reply) => {
-        const sent = respond(...reply);
-        resolve();
-        return sent;
-      };
-    });
-    await this.handleMessage(subject, message);
-    await answered;
+  private async answer(subject: string, message: Msg, { actor }: Caller): Promise<void> {
+    const began = performance.now();
+    const stop = this.telemetry.answered.startTimer({ subject });
+    try {
+      const answered = new Promise<string>((resolve) => this.unanswered.set(message, resolve));
+      await this.handleMessage(subject, message);
+      const code = await answered;
+      this.log.info('request', { subject, code, duration_ms: Math.round((performance.now() - began) * 100) / 100, key_id: actor.key_id });
+    } catch (error) {
+      this.log.failure('Could not answer', error, { subject });
+    } finally {
+      this.unanswered.delete(message);
+      stop();
+    }
+  }
+
+  /** The last place where an answer is still an object and its outcome can be told without parsing it. */
+  override getPublisher(message: Msg, id: string, context: NatsContext): (reply: Reply) => void {
+    const publish = super.getPublisher(message, id, context) as (reply: Reply) => void;
+    return (reply) => {
+      publish(reply);
+      this.unanswered.get(message)?.(reply.err ? (errorFromBody(reply.err)?.code ?? 'INTERNAL_ERROR') : 'OK');
+    };
   }
 }

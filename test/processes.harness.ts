@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createDatabase } from '#testing/database.js';
+import { ownNats } from '#testing/nats.js';
+import { freePort } from '#embedded/ports.js';
+import { Api, eventually } from './suite.harness.js';
+
+export const services = ['registry', 'metrics', 'validation', 'flags'] as const;
+export type App = (typeof services)[number] | 'gateway';
+
+/** What a process left behind when it ended. */
+export interface Ended {
+  code: number | null;
+  output: string;
+}
+
+/** Runs a script of dist until it ends by itself; kills it, and fails, when it does not. */
+export async function runToEnd(app: string, environment: Record<string, string>, withinMs = 15_000): Promise<Ended> {
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app, 'main.js')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const timer = setTimeout(() => child.kill('SIGKILL'), withinMs);
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(timer);
+  if (child.signalCode === 'SIGKILL') throw new Error(`${app} did not end within ${withinMs} ms; it said: ${output}`);
+  return { code, output };
+}
+
+/** Real processes from dist, as in production: what a signal does to one of them is not seen within one process. */
+export class Processes {
+  readonly admin_key = randomBytes(24).toString('hex');
+  readonly pepper = randomBytes(24).toString('hex');
+  private readonly children = new Map<App, ChildProcess>();
+  private readonly outputs = new Map<App, string>();
+  private readonly ports = new Map<App, number>();
+
+  private constructor(
+    readonly nats: Awaited<ReturnType<typeof ownNats>>,
+    readonly database: Awaited<ReturnType<typeof createDatabase>>,
+    private readonly environment: Record<string, string>,
+  ) {}
+
+  /** On a database and a nats-server of their own; none runs yet. */
+  static async prepare(environment: Record<string, string> = {}): Promise<Processes> {
+    const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+    const processes = new Processes(nats, database, environment);
+    for (const app of [...services, 'gateway'] as const) processes.ports.set(app, await freePort());
+    return processes;
+  }
+
+  /** Starts an app and waits until it is ready. */
+  async start(app: App): Promise<void> {
+    const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app, 'main.js')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: this.environmentOf(app),
+    });
+    this.children.set(app, child);
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => this.outputs.set(app, this.outputOf(app) + chunk.toString()));
+    const isReady = (): Promise<boolean> =>
+      fetch(`${this.rootOf(app)}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await eventually(isReady, Boolean, 50_000).catch((error: unknown) => {
+      throw new Error(`${app} is not ready; it said: ${this.outputOf(app)}`, { cause: error });
+    });
+  }
+
+  environmentOf(app: App): Record<string, string> {
+    const port = String(this.ports.get(app));
+    return {
+      PATH: process.env.PATH ?? '',
+      NATS_URL: this.nats.url,
+      DATABASE_URL: this.database.url,
+      KEY_PEPPER: this.pepper,
+      BOOTSTRAP_ADMIN_KEY: this.admin_key,
+      HOST: '127.0.0.1',
+      PORT: port,
+      PROBE_HOST: '127.0.0.1',
+      PROBE_PORT: port,
+      LOG_LEVEL: 'silent',
+      ...this.environment,
+    };
+  }
+
+  signal(app: App, signal: NodeJS.Signals): void {
+    this.children.get(app)?.kill(signal);
+  }
+
+  /** Resolves to the exit code, null when a signal ended it or it had ended before. */
+  async end(app: App, signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.children.get(app);
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    const exit = once(child, 'exit') as Promise<[number | null]>;
+    child.kill(signal);
+    return (await exit)[0];
+  }
+
+  /** Everything that it wrote so far, in all its starts. */
+  outputOf(app: App): string {
+    return this.outputs.get(app) ?? '';
+  }
+
+  rootOf(app: App): string {
+    return `http://127.0.0.1:${this.ports.get(app)}`;
+  }
+
+  /** The REST surface as the bootstrap admin. */
+  get api(): Api {
+    return new Api(`${this.rootOf('gateway')}/api/models/enterprise`, this.admin_key);
+  }
+
+  async close(): Promise<void> {
+    for (const app of this.children.keys()) await this.end(app, 'SIGKILL');
+    await this.nats.stop();
+    await this.database.drop();
+  }
+}
