@@ -75,7 +75,8 @@ async function run(): Promise<void> {
   if (demo) stopDemo = await runDemo({ ...running, speed, print });
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+// SIGHUP: the terminal was closed, and the servers would outlive it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (running) void stop(0);
     else if (stopRequested) process.exit(1);

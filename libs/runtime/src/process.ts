@@ -3,15 +3,19 @@ import { type Running } from './service.js';
 
 const shutdownDeadlineMs = 25_000;
 
+/** What ends a process, and the code by which it says so when it does not wait. SIGHUP: the terminal was closed. */
+const exitCodes = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
+type EndingSignal = keyof typeof exitCodes;
+
 /**
- * Runs a process until SIGTERM or SIGINT, then lets it finish what is in hand. A mistake in the configuration ends it at once with code 78
+ * Runs a process until SIGTERM, SIGINT or SIGHUP, then lets it finish what is in hand. A mistake in the configuration ends it at once with code 78
  * and a sentence; a second signal, or 25 s, ends it without waiting.
  */
 export async function runUntilSignal(start: () => Promise<Running>): Promise<void> {
   let running: Running | undefined;
   let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping || !running) process.exit(signal === 'SIGINT' ? 130 : 143);
+  const stop = (signal: EndingSignal): void => {
+    if (stopping || !running) process.exit(exitCodes[signal]);
     stopping = true;
     setTimeout(() => process.exit(1), shutdownDeadlineMs).unref();
     running.close().then(
@@ -22,8 +26,7 @@ export async function runUntilSignal(start: () => Promise<Running>): Promise<voi
       },
     );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of Object.keys(exitCodes) as EndingSignal[]) process.on(signal, () => stop(signal));
   try {
     running = await start();
   } catch (error) {
