@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import { type Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { AppError } from '#contracts/errors.js';
+import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
@@ -13,6 +13,7 @@ import { UnreadableLine } from './inference-batch.js';
 const bodyLimit = 768 * 1024;
 // Long enough that an absurd id is refused by its field's rule and not by the router.
 const maxParamLength = 16_000;
+const requestTimeout = 30_000;
 const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 
 const headers = {
@@ -26,11 +27,19 @@ const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), 
 
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
-/** Nest's own handler drops Fastify's error codes: what Fastify refuses is answered before it. */
 class GatewayAdapter extends FastifyAdapter {
+  closing = false;
+
+  override beforeClose(): void {
+    this.closing = true;
+    super.beforeClose();
+  }
+
+  /** Nest's own handler drops Fastify's error codes: what Fastify refuses is answered before it. */
   override setErrorHandler(handler: ErrorHandler): ReturnType<FastifyAdapter['setErrorHandler']> {
     return super.setErrorHandler((error, request, reply) => {
-      const refusal = refusalOf(error);
+      // The client is gone: nobody reads this answer, and nothing of ours has failed.
+      const refusal = request.raw.readableAborted ? malformed('The request ended before it was whole') : refusalOf(error);
       if (refusal) sendError(reply, refusal);
       else handler.call(this.getInstance(), error, request, reply);
     });
@@ -42,16 +51,19 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
   const adapter = new GatewayAdapter({
     bodyLimit,
     routerOptions: { maxParamLength },
-    requestTimeout: 30_000,
+    requestTimeout,
     keepAliveTimeout: 72_000,
-    return503OnClosing: true,
+    // Told here too, Node also makes it the limit of the headers; where that is larger it swaps the two. It looks this often, else every 30 s.
+    http: { requestTimeout, connectionsCheckingInterval: 2_000 },
+    // Fastify's own answer while closing is not in our envelope: see below.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
     },
     frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, refusalOf(error) ?? new AppError('MALFORMED_REQUEST', 'The request is not well formed'));
+      sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
   });
@@ -70,7 +82,8 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
   });
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
-    done();
+    if (adapter.closing) sendError(reply.header('connection', 'close'), serviceUnavailable('gateway'));
+    else done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
@@ -101,19 +114,28 @@ const linesOf = (text: string): unknown[] =>
       }
     });
 
-/** Bytes that Node's parser does not take for HTTP, or headers and a path over its 16 KiB: no request object exists yet. */
+/**
+ * What Node gives up before there is a request object: bytes that are no HTTP, headers and a path over its 16 KiB, a request that is not
+ * whole in time.
+ */
 function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const refusal = tooLarge
-    ? new AppError('REQUEST_TOO_LARGE', 'The path and headers are too large', { accepted: 'at most 16 KiB together' })
-    : new AppError('MALFORMED_REQUEST', 'This is not well-formed HTTP');
+  const refusal = rawRefusalOf(error.code);
   const body = JSON.stringify({ success: false, data: null, error: refusal.toBody() });
-  const reason = tooLarge ? 'Payload Too Large' : 'Bad Request';
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
+
+function rawRefusalOf(code: string | undefined): AppError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new AppError('REQUEST_TOO_LARGE', 'The path and headers are too large', { accepted: 'at most 16 KiB together' });
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new AppError('REQUEST_TIMEOUT', 'The request was not whole in time', { accepted: 'a request that is sent within 30 s' });
+  return malformed('This is not well-formed HTTP');
+}
+
+const malformed = (message: string): AppError => new AppError('MALFORMED_REQUEST', message);

@@ -8,10 +8,6 @@ import { Logger } from './logger.js';
 export function toAppError(error: unknown, logger: Logger): AppError {
   const known = errorFromBody(error);
   if (known) return known;
-  if (isDatabaseAway(error)) {
-    logger.failure('PostgreSQL is away', error);
-    return new AppError('SERVICE_UNAVAILABLE', 'The database is not available; try again shortly');
-  }
   logger.failure('Unexpected error', error);
   return new AppError('INTERNAL_ERROR', 'Something went wrong on our side; the request id finds it in the logs');
 }
@@ -23,7 +19,14 @@ export class RpcErrorFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(error: unknown, _host: ArgumentsHost): Observable<never> {
-    const body: ErrorBody = toAppError(error, this.logger).toBody();
+    const body: ErrorBody = this.toAppError(error).toBody();
     return throwError(() => body);
+  }
+
+  /** Only services have a database: at the gateway the same codes come from a client's socket. */
+  private toAppError(error: unknown): AppError {
+    if (!isDatabaseAway(error)) return toAppError(error, this.logger);
+    this.logger.failure('PostgreSQL is away', error);
+    return new AppError('SERVICE_UNAVAILABLE', 'The database is not available; try again shortly');
   }
 }
