@@ -60,7 +60,8 @@ let stopRequested = false;
 async function stop(code: number): Promise<never> {
   if (stopping) process.exit(code);
   stopping = true;
-  setTimeout(() => process.exit(code || 1), 20_000).unref();
+  // Longer than the services take together: a validation run may be coming to its end.
+  setTimeout(() => process.exit(code || 1), 40_000).unref();
   await stopDemo?.();
   await running?.close();
   process.exit(code);

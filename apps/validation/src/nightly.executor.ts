@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, Repository } from 'typeorm';
 import { type NightlyState, type NightlySummary } from '#contracts/validation.js';
@@ -13,10 +13,12 @@ import { TestCasesStore } from './test-cases.store.js';
 
 /**
  * Validates every canary and stable model. A unique index lets one round be unfinished at a time, and one have each id, however many replicas
- * there are; a round whose process died is closed with what it has.
+ * there are; a round whose process died or stops is closed with what it has.
  */
 @Injectable()
-export class NightlyExecutor {
+export class NightlyExecutor implements OnModuleDestroy {
+  private working: Promise<void> = Promise.resolve();
+
   constructor(
     @InjectRepository(NightlyEntity, 'validation') private readonly nightlies: Repository<NightlyEntity>,
     private readonly known: KnownModels,
@@ -25,6 +27,11 @@ export class NightlyExecutor {
     private readonly executor: RunExecutor,
     private readonly logger: Logger,
   ) {}
+
+  async onModuleDestroy(): Promise<void> {
+    await this.executor.stop();
+    await this.working;
+  }
 
   /** Starts the round of this id, or answers with the one that is under way. Null: this id has had its round. */
   async start(nightly_id: string): Promise<NightlyEntity | null> {
@@ -38,7 +45,7 @@ export class NightlyExecutor {
     };
     const inserted = await this.nightlies.createQueryBuilder().insert().values(nightly).orIgnore().returning('nightly_id').execute();
     if ((inserted.raw as unknown[]).length === 0) return this.nightlies.findOneBy({ unfinished: true });
-    void runAs(system('nightly'), () => this.work(nightly));
+    this.working = runAs(system('nightly'), () => this.work(nightly));
     return nightly;
   }
 
@@ -58,6 +65,7 @@ export class NightlyExecutor {
     const alive = setInterval(() => void renew().catch(() => undefined), leaseMs / 3);
     try {
       for (const { model_id } of this.known.active()) {
+        if (this.executor.isStopping) break;
         await this.validate(model_id, nightly_id).catch((error: unknown) => {
           this.logger.failure('A model was left out of the nightly validation', error, { model_id });
         });

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { AppError } from '#contracts/errors.js';
+import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Model, type Serving } from '#contracts/registry.js';
 import { type CaseResult, type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
@@ -9,24 +9,28 @@ import { judge } from './expectation.js';
 import { invoke, InvokeError } from './invoke.js';
 import { compareWithBaseline, runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
-import { leaseMs, RunsStore } from './runs.store.js';
+import { calledOff, leaseMs, RunsStore } from './runs.store.js';
 import { type TestCaseEntity } from './test-case.entity.js';
 
 /** Runs at a time, and cases of one run at a time: a model server is judged, not flooded. */
 const maxRunning = 4;
 const maxCalls = 4;
 const maxWaiting = 100;
+/** How long a stop waits for the runs in hand; the whole process has 25 s. */
+const finishWithinMs = 18_000;
 
 /**
  * Runs test cases against model servers. A run is a row from its first moment; whoever runs it renews its lease, and one whose process dies
- * is marked `error` by another replica or the next start.
+ * is marked `error` by another replica or the next start. A run that is called off says nothing of the model: it is an `error` without
+ * outcomes, and compared with no baseline.
  */
 @Injectable()
 export class RunExecutor implements OnModuleDestroy {
   private readonly working = new Map<string, Promise<RunEntity>>();
   private readonly waiting: (() => void)[] = [];
   private running = 0;
-  private readonly stop = new AbortController();
+  private readonly callOff = new AbortController();
+  private stopping: Promise<void> | undefined;
 
   constructor(
     private readonly runs: RunsStore,
@@ -34,14 +38,30 @@ export class RunExecutor implements OnModuleDestroy {
     @Inject(EGRESS) private readonly egress: Egress,
   ) {}
 
-  /** What is in hand is called off and marked as such: a rolling update does not wait for a slow model. */
-  async onModuleDestroy(): Promise<void> {
-    this.stop.abort();
+  onModuleDestroy(): Promise<void> {
+    return this.stop();
+  }
+
+  /** Begins nothing more, calls off what only waits, and lets what runs come to its end for 18 s. A second call waits for the first. */
+  stop(): Promise<void> {
+    this.stopping ??= this.finish();
+    return this.stopping;
+  }
+
+  get isStopping(): boolean {
+    return this.stopping !== undefined;
+  }
+
+  private async finish(): Promise<void> {
+    for (const wake of this.waiting.splice(0)) wake();
+    const deadline = setTimeout(() => this.callOff.abort(), finishWithinMs);
     await Promise.allSettled(this.working.values());
+    clearTimeout(deadline);
   }
 
   /** Begins a run and answers at once; `finished` tells when it is over. */
   async start(model: Model, cases: TestCaseEntity[], trigger: RunTrigger, nightly_id: string | null): Promise<RunEntity> {
+    if (this.isStopping) throw serviceUnavailable('validation');
     if (this.waiting.length >= maxWaiting) throw new AppError('TOO_MANY_REQUESTS', 'Too many validation runs are waiting; try again later');
     const run = await this.runs.start(model.model_id, cases.length, trigger, nightly_id);
     const work = this.work(run, model, cases).finally(() => this.working.delete(run.run_id));
@@ -59,7 +79,9 @@ export class RunExecutor implements OnModuleDestroy {
     const alive = setInterval(() => void this.runs.keepAlive(run.run_id).catch(() => undefined), leaseMs / 3);
     await this.turn();
     try {
-      const completed = await this.judged(run, model, cases);
+      const completed = this.isStopping
+        ? calledOff(run, 'the service stopped before this run began; run it again')
+        : await this.judged(run, model, cases);
       await this.store(completed);
       return completed;
     } finally {
@@ -76,6 +98,7 @@ export class RunExecutor implements OnModuleDestroy {
 
   private async judged(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
     const results = model.serving ? await this.callAll(model, model.serving, cases) : [];
+    if (this.callOff.signal.aborted) return calledOff(run, 'the service had to stop before this run was over; run it again');
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
     const baseline = await this.runs.baselineOf(model.model_id, model.name);
@@ -107,7 +130,7 @@ export class RunExecutor implements OnModuleDestroy {
   private async call(model: Model, serving: Serving, testCase: TestCaseEntity): Promise<CaseResult> {
     const { test_case_id } = testCase;
     try {
-      const invocation = { model_name: model.name, request_id: test_case_id, signal: this.stop.signal };
+      const invocation = { model_name: model.name, request_id: test_case_id, signal: this.callOff.signal };
       const { answer, duration_ms } = await invoke(this.egress, serving, testCase.input, invocation);
       const { outcome, checks } = judge(testCase, answer, duration_ms);
       const failed = checks.find(({ passed }) => !passed);
@@ -126,7 +149,7 @@ export class RunExecutor implements OnModuleDestroy {
       try {
         return await this.runs.complete(run);
       } catch (error) {
-        if (Date.now() > deadline || this.stop.signal.aborted) throw error;
+        if (Date.now() > deadline || this.callOff.signal.aborted) throw error;
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
     }

@@ -14,6 +14,15 @@ const maxRuns = 1_000;
 
 export const leaseFrom = (now: number): string => new Date(now + leaseMs).toISOString();
 
+/** A run of which nothing is known but that it did not come to its end. */
+export const calledOff = (run: RunEntity, reason: string): RunEntity => ({
+  ...run,
+  status: 'error',
+  completed_at: new Date().toISOString(),
+  error_tests: run.total_tests,
+  reason,
+});
+
 @Injectable()
 export class RunsStore {
   constructor(
@@ -74,13 +83,7 @@ export class RunsStore {
   async giveUpLost(): Promise<void> {
     const lost = await this.runs.findBy({ status: 'running', lease_until: LessThan(new Date().toISOString()) });
     for (const run of lost) {
-      await this.complete({
-        ...run,
-        status: 'error',
-        completed_at: new Date().toISOString(),
-        error_tests: run.total_tests,
-        reason: 'the service stopped while this ran',
-      });
+      await this.complete(calledOff(run, 'the service stopped while this ran'));
     }
   }
 
