@@ -193,6 +193,43 @@ describe('keys', () => {
     expect(await narrow.failure('/registry', register)).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
   });
 
+  it('narrowed write only test cases that can be for no model outside their scope', async () => {
+    const { api } = suite;
+    const mine = await api.register({ sport: 'NBA' });
+    const foreign = await api.register({ sport: 'NFL' });
+    const narrow = await suite.withRole('editor', { sports: ['NBA'] });
+    const caseOf = (test_case_id: string, applies_to?: object): object => ({
+      method: 'POST',
+      body: { test_case_id, ...(applies_to && { applies_to }), input: {}, expectations: [{ op: 'exists', value: true }] },
+    });
+    await narrow.data('/validation/cases', caseOf('by_sport', { sport: 'NBA' }));
+    await narrow.data('/validation/cases', caseOf('by_model', { model_id: mine.model_id }));
+    for (const applies_to of [
+      undefined,
+      {},
+      { sport: 'NFL' },
+      { name: 'x' },
+      { model_id: foreign.model_id },
+      { model_id: 'no_such_model' },
+    ]) {
+      const refused = await narrow.failure('/validation/cases', caseOf('refused', applies_to));
+      expect(refused).toMatchObject({ status: 400, code: 'INVALID_INPUT', details: { fields: [{ field: 'applies_to' }] } });
+    }
+    await api.data('/validation/cases', caseOf('of_all'));
+    await api.data('/validation/cases', caseOf('of_foreign', { model_id: foreign.model_id }));
+    const path = (id: string): string => `/validation/cases/${id}`;
+    for (const id of ['of_all', 'of_foreign']) {
+      expect((await narrow.send(path(id))).status).toBe(200);
+      for (const request of [{ method: 'PATCH', body: { applies_to: { sport: 'NBA' } } }, { method: 'DELETE' }])
+        expect(await narrow.failure(path(id), request)).toMatchObject({ status: 403, code: 'OUT_OF_SCOPE' });
+    }
+    const widened = await narrow.failure(path('by_sport'), { method: 'PATCH', body: { applies_to: {} } });
+    expect(widened).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+    await narrow.data(path('by_sport'), { method: 'PATCH', body: { description: 'mine' } });
+    for (const id of ['by_sport', 'by_model']) await narrow.data(path(id), { method: 'DELETE' });
+    expect(await narrow.failure('/validation/nightly', { method: 'POST' })).toMatchObject({ status: 403, code: 'OUT_OF_SCOPE' });
+  });
+
   it('cannot be both admin and narrowed', async () => {
     const body = { name: 'sly', role: 'admin', sports: ['MLB'] };
     expect(await suite.api.failure('/keys', { method: 'POST', body })).toMatchObject({ status: 400, code: 'INVALID_INPUT' });

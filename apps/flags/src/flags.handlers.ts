@@ -1,8 +1,8 @@
 import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { inScope } from '#contracts/access.js';
+import { inScope, isNarrowed } from '#contracts/access.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
-import { AppError, raise, staleRevision } from '#contracts/errors.js';
+import { AppError, assertRevision, raise } from '#contracts/errors.js';
 import {
   changeFlag,
   createFlag,
@@ -63,9 +63,9 @@ export class FlagsHandlers {
     const query = this.database.getRepository(FlagEntity).createQueryBuilder('flag').orderBy('flag.flag_key');
     if (filter.model_id !== undefined) query.andWhere('flag.model_id = :model_id', { model_id: filter.model_id });
     if (filter.cursor !== undefined) query.andWhere('flag.flag_key > :after', { after: cursorParts(filter.cursor, 1)[0] });
-    const { sports, names } = currentCaller().actor.scope;
-    if (sports ?? names) {
-      const visible = [...this.models.values()].filter((model) => inScope({ sports, names }, model)).map(({ model_id }) => model_id);
+    const { scope } = currentCaller().actor;
+    if (isNarrowed(scope)) {
+      const visible = [...this.models.values()].filter((model) => inScope(scope, model)).map(({ model_id }) => model_id);
       query.andWhere('(flag.model_id IS NULL OR flag.model_id = ANY(:visible))', { visible });
     }
     return fillPage(
@@ -168,10 +168,10 @@ export class FlagsHandlers {
     });
   }
 
-  private async lock(manager: EntityManager, flag_key: string, if_match: number | undefined): Promise<FlagEntity> {
+  private async lock(manager: EntityManager, flag_key: string, if_match: number[] | undefined): Promise<FlagEntity> {
     const row = await manager.findOne(FlagEntity, { where: { flag_key }, lock: { mode: 'pessimistic_write' } });
     const flag = this.visible(flag_key, row);
-    if (if_match !== undefined && if_match !== flag.revision) throw staleRevision(`Flag ${flag_key}`, flag.revision);
+    assertRevision(`Flag ${flag_key}`, flag.revision, if_match);
     return flag;
   }
 
@@ -185,7 +185,7 @@ export class FlagsHandlers {
     const absent = new AppError('FLAG_NOT_FOUND', `Flag ${flag_key} not found`);
     if (!flag) raise(absent);
     const { scope } = currentCaller().actor;
-    if (flag.model_id === null || (!scope.sports && !scope.names)) return flag;
+    if (flag.model_id === null || !isNarrowed(scope)) return flag;
     const model = this.models.get(flag.model_id);
     return model && inScope(scope, model) ? flag : raise(absent);
   }

@@ -2,7 +2,7 @@ import { type CallHandler, type ExecutionContext, Injectable, type NestIntercept
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
 import { type Page } from '#contracts/page.js';
-import { itemOf, servedBy } from './serves.decorator.js';
+import { itemOf, revisionsOf, servedBy } from './serves.decorator.js';
 
 /** `{success, data}` around every answer, `page` beside the data of a list, and an ETag for whatever has a revision. */
 @Injectable()
@@ -20,9 +20,9 @@ export class EnvelopeInterceptor implements NestInterceptor {
           return { success: true, data: items, page: { next_cursor } };
         }
         if ('revision' in data) {
-          const etag = `"${String(data.revision)}"`;
-          reply.header('etag', etag);
-          if (request.method === 'GET' && request.headers['if-none-match'] === etag) {
+          const revision = Number(data.revision);
+          reply.header('etag', `"${revision}"`);
+          if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
             reply.code(304);
             return undefined;
           }
@@ -32,3 +32,7 @@ export class EnvelopeInterceptor implements NestInterceptor {
     );
   }
 }
+
+/** Whether If-None-Match names the revision. Other servers' ETags in it are no mistake: they only do not match. */
+const isKnown = (revision: number, ifNoneMatch: string | undefined): boolean =>
+  ifNoneMatch?.trim() === '*' || (ifNoneMatch?.split(',') ?? []).some((etag) => revisionsOf(etag)?.includes(revision));

@@ -101,14 +101,18 @@ const descriptions: Record<number, string> = {
 /** Names the envelope of errors in the OpenAPI file; its schema is written out in openapi.document.ts. */
 export class ErrorEnvelope {}
 
-const revisionPattern = /^(?:W\/)?"(\d{1,15})"$/;
+/** The revisions of a list of ETags, weak or strong; null where the list has something else. */
+export function revisionsOf(etags: string): number[] | null {
+  const revisions = etags.split(',').map((etag) => /^\s*(?:W\/)?"(\d{1,15})"\s*$/.exec(etag)?.[1]);
+  return revisions.includes(undefined) ? null : revisions.map(Number);
+}
 
-function ifMatch(header: string | undefined): number | undefined {
-  if (header === undefined || header === '*') return undefined;
-  const revision = revisionPattern.exec(header)?.[1];
-  if (revision === undefined)
-    throw invalidInput([{ field: 'If-Match', value: header.slice(0, 100), accepted: 'an ETag of this resource such as "3", or *' }]);
-  return Number(revision);
+/** Undefined: any revision will do. */
+function ifMatch(header: string | undefined): number[] | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  const revisions = revisionsOf(header);
+  if (revisions) return revisions;
+  throw invalidInput([{ field: 'If-Match', value: header.slice(0, 100), accepted: 'ETags of this resource such as "3", or *' }]);
 }
 
 /** The route's input: path parameters with the query or the body, checked against the class that `Serves` names. */

@@ -28,6 +28,7 @@ import {
   TestCaseChange,
   TestCaseFilter,
   TestCaseRef,
+  TestCaseRemoval,
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
@@ -129,7 +130,7 @@ export class ValidationController {
     from: 'query',
     summary: 'Remove a test case; runs that had it keep their results',
   })
-  removeTestCase(@Input() input: TestCaseRef): Promise<Removed> {
+  removeTestCase(@Input() input: TestCaseRemoval): Promise<Removed> {
     return this.bus.ask(removeTestCase, input);
   }
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { roleSuffices } from '#contracts/access.js';
-import { AppError, invalidInput, modelNotFound, raise, staleRevision } from '#contracts/errors.js';
+import { isNarrowed, roleSuffices } from '#contracts/access.js';
+import { AppError, assertRevision, invalidInput, modelNotFound, raise } from '#contracts/errors.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
 import { type Page } from '#contracts/page.js';
 import { NoInput } from '#contracts/request.js';
@@ -113,7 +113,7 @@ export class RegistryHandlers implements OnModuleInit {
   async changeModel({ model_id, if_match, ...change }: ModelChange): Promise<Model> {
     return this.committed(async (manager) => {
       const before = await this.models.lock(manager, model_id);
-      assertRevision(before, if_match);
+      assertRevision(`Model ${model_id}`, before.revision, if_match);
       if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) assertMayRollOut();
       const serving = change.serving === undefined ? before.serving : servingOf(change.serving);
       const objectives = change.objectives === undefined ? before.objectives : objectivesOf(change.objectives);
@@ -126,7 +126,7 @@ export class RegistryHandlers implements OnModuleInit {
   async changeStatus({ model_id, to, reason, if_match }: StatusChange): Promise<Model> {
     return this.committed(async (manager) => {
       const { model, versions } = await this.models.lockName(manager, model_id);
-      assertRevision(model, if_match);
+      assertRevision(`Model ${model_id}`, model.revision, if_match);
       assertStatusChange(model_id, model.status, to);
       const replaced = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
       if (replaced) {
@@ -146,8 +146,7 @@ export class RegistryHandlers implements OnModuleInit {
       throw error;
     });
     // What is left of a removed model is its audit; a narrowed key sees only what is in its scope.
-    const { sports, names } = currentCaller().actor.scope;
-    if (!present && (history.items.length === 0 || sports || names)) throw modelNotFound(model_id);
+    if (!present && (history.items.length === 0 || isNarrowed(currentCaller().actor.scope))) throw modelNotFound(model_id);
     return history;
   }
 
@@ -196,10 +195,6 @@ function objectivesOf(objectives: Objectives | null | undefined): Objectives | n
   if (!objectives) return null;
   const { success_rate = null, p95_ms = null, p99_ms = null } = objectives;
   return { success_rate, p95_ms, p99_ms };
-}
-
-function assertRevision(model: ModelEntity, if_match: number | undefined): void {
-  if (if_match !== undefined && if_match !== model.revision) throw staleRevision(`Model ${model.model_id}`, model.revision);
 }
 
 /** A share of traffic is a release decision, even where the rest of the request is an editor's. */

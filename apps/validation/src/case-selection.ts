@@ -1,3 +1,4 @@
+import { type Scope } from '#contracts/access.js';
 import { type Model } from '#contracts/registry.js';
 import { type AppliesTo } from '#contracts/validation.js';
 
@@ -9,4 +10,11 @@ export function appliesTo(model: Model, { model_id, name, sport, model_type }: A
     (sport ?? model.sport) === model.sport &&
     (model_type ?? model.model_type) === model.model_type
   );
+}
+
+/** Whether every model that a case can ever be for is in the scope, by the name and sport that it names alone. */
+export function isWithin({ sports, names }: Scope, { name, sport }: AppliesTo): boolean {
+  const covers = (accepted: string[] | null, value: string | null | undefined): boolean =>
+    accepted === null || (typeof value === 'string' && accepted.includes(value));
+  return covers(sports, sport) && covers(names, name);
 }

@@ -1,9 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
+import { isNarrowed } from '#contracts/access.js';
 import { AppError, raise } from '#contracts/errors.js';
 import { type NoInput } from '#contracts/request.js';
 import { awaitNightly, type NightlyAwait, type NightlyState, startNightly } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
+import { currentCaller } from '#runtime/caller.js';
 import { NightlyExecutor, stateOf } from './nightly.executor.js';
 
 const pollMs = 100;
@@ -15,6 +17,9 @@ export class NightlyHandlers {
   /** While a round is under way this answers with that one. */
   @Answers(startNightly)
   async startNightly(_: NoInput): Promise<NightlyState> {
+    if (isNarrowed(currentCaller().actor.scope)) {
+      throw new AppError('OUT_OF_SCOPE', 'The nightly validation is for all models; this key is narrowed to some');
+    }
     for (;;) {
       // Null: the round that was under way ended between two statements.
       const started = await this.nightly.start(`asked_${randomUUID()}`);

@@ -1,10 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
-import { AppError, invalidInput, raise, staleRevision } from '#contracts/errors.js';
+import { AppError, assertRevision, invalidInput, raise } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import {
+  type AppliesTo,
   changeTestCase,
   createTestCase,
   type Expectation,
@@ -16,6 +17,7 @@ import {
   type TestCaseChange,
   type TestCaseFilter,
   type TestCaseRef,
+  type TestCaseRemoval,
 } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
@@ -23,12 +25,15 @@ import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
 import { insertRow } from '#runtime/rows.js';
+import { isWithin } from './case-selection.js';
 import { validateExpectations } from './expectation.js';
 import { KnownModels } from './known-models.store.js';
 import { TestCaseEntity } from './test-case.entity.js';
 import { testCaseNotFound, TestCasesStore } from './test-cases.store.js';
 
-/** Test cases carry no secret of a model; keys narrowed to some models see all of them. */
+/**
+ * Test cases carry no secret of a model; keys narrowed to some models see all of them, and may write those that can be for no other models.
+ */
 @Controller()
 export class TestCasesHandlers {
   constructor(
@@ -59,6 +64,7 @@ export class TestCasesHandlers {
   @Answers(createTestCase)
   async createTestCase(input: NewTestCase): Promise<TestCase> {
     assertExpectations(input.expectations);
+    await this.assertMayApplyTo(input.applies_to ?? {});
     const now = new Date().toISOString();
     const testCase: TestCaseEntity = {
       test_case_id: input.test_case_id,
@@ -87,9 +93,9 @@ export class TestCasesHandlers {
   @Answers(changeTestCase)
   async changeTestCase({ test_case_id, if_match, ...change }: TestCaseChange): Promise<TestCase> {
     if (change.expectations) assertExpectations(change.expectations);
+    if (change.applies_to) await this.assertMayApplyTo(change.applies_to);
     return this.database.transaction(async (manager) => {
-      const before = await this.lock(manager, test_case_id);
-      if (if_match !== undefined && if_match !== before.revision) throw staleRevision(`Test case ${test_case_id}`, before.revision);
+      const before = await this.lock(manager, test_case_id, if_match);
       const after: TestCaseEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
       await manager.save(TestCaseEntity, after);
       await this.write(manager, 'test_case.changed', before, after);
@@ -98,9 +104,9 @@ export class TestCasesHandlers {
   }
 
   @Answers(removeTestCase)
-  async removeTestCase({ test_case_id }: TestCaseRef): Promise<Removed> {
+  async removeTestCase({ test_case_id, if_match }: TestCaseRemoval): Promise<Removed> {
     await this.database.transaction(async (manager) => {
-      const before = await this.lock(manager, test_case_id);
+      const before = await this.lock(manager, test_case_id, if_match);
       await manager.delete(TestCaseEntity, { test_case_id });
       await this.write(manager, 'test_case.removed', before, null);
     });
@@ -112,9 +118,37 @@ export class TestCasesHandlers {
     return this.audit.list(filter);
   }
 
-  private async lock(manager: EntityManager, test_case_id: string): Promise<TestCaseEntity> {
+  private async lock(manager: EntityManager, test_case_id: string, if_match: number[] | undefined): Promise<TestCaseEntity> {
     const row = await manager.findOne(TestCaseEntity, { where: { test_case_id }, lock: { mode: 'pessimistic_write' } });
-    return row ?? raise(testCaseNotFound(test_case_id));
+    const testCase = row ?? raise(testCaseNotFound(test_case_id));
+    if (!(await this.isInScope(testCase.applies_to))) {
+      throw new AppError('OUT_OF_SCOPE', `Test case ${test_case_id} is also for models outside the scope of this key`);
+    }
+    assertRevision(`Test case ${test_case_id}`, testCase.revision, if_match);
+    return testCase;
+  }
+
+  /** A model that is not visible, or not there yet, is outside: it may turn out to be anybody's. */
+  private async isInScope(applies_to: AppliesTo): Promise<boolean> {
+    const { scope } = currentCaller().actor;
+    if (isWithin(scope, applies_to)) return true;
+    if (!applies_to.model_id) return false;
+    return this.known.require(applies_to.model_id).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof AppError && error.code === 'MODEL_NOT_FOUND') return false;
+        throw error;
+      },
+    );
+  }
+
+  private async assertMayApplyTo(applies_to: AppliesTo): Promise<void> {
+    if (await this.isInScope(applies_to)) return;
+    const { sports, names } = currentCaller().actor.scope;
+    const needed = [...(sports ? [`a sport of ${sports.join(', ')}`] : []), ...(names ? [`a name of ${names.join(', ')}`] : [])];
+    throw invalidInput([
+      { field: 'applies_to', value: applies_to, accepted: `for this key: ${needed.join(' and ')}; or a model_id in its scope` },
+    ]);
   }
 
   private async write(manager: EntityManager, action: string, before: TestCaseEntity | null, after: TestCaseEntity | null): Promise<void> {

@@ -21,6 +21,8 @@ export function inScope(scope: Scope, model: { sport: string | null; name: strin
   return !scope.names || scope.names.includes(model.name);
 }
 
+export const isNarrowed = ({ sports, names }: Scope): boolean => sports !== null || names !== null;
+
 /** Who asks: the key of a REST request, or a job of the suite itself. Travels with every request between services. */
 export interface Actor {
   key_id: string;

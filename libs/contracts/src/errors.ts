@@ -6,6 +6,7 @@ export const statusOfCode = {
   MALFORMED_REQUEST: 400,
   UNAUTHENTICATED: 401,
   ROLE_TOO_SMALL: 403,
+  OUT_OF_SCOPE: 403,
   ROUTE_NOT_FOUND: 404,
   MODEL_NOT_FOUND: 404,
   TEST_CASE_NOT_FOUND: 404,
@@ -97,8 +98,11 @@ export const modelNotFound = (model_id: string): AppError => new AppError('MODEL
 export const serviceUnavailable = (service: string): AppError =>
   new AppError('SERVICE_UNAVAILABLE', `The ${service} service is not available; try again shortly`, { service });
 
-export const staleRevision = (subject: string, current: number): AppError =>
-  new AppError('STALE_REVISION', `${subject} has changed since the revision in If-Match`, {
+/** Throws STALE_REVISION when If-Match was given and names other revisions than the present one. */
+export function assertRevision(subject: string, current: number, if_match: number[] | undefined): void {
+  if (!if_match || if_match.includes(current)) return;
+  throw new AppError('STALE_REVISION', `${subject} has changed since the revision in If-Match`, {
     current_revision: current,
     accepted: `If-Match: "${current}"`,
   });
+}

@@ -146,6 +146,19 @@ export function Whole(options: FieldOptions & { min?: number; max?: number } = {
   );
 }
 
+/** A list of whole numbers from min on. */
+export function Wholes(options: FieldOptions & { min?: number } = {}): PropertyDecorator {
+  const { min = 0 } = options;
+  return field(
+    {
+      accepted: `a list of whole numbers from ${min}`,
+      schema: { type: 'array', items: { type: 'integer', minimum: min } },
+      check: (value) => Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && (entry as number) >= min),
+    },
+    options,
+  );
+}
+
 /** `true` or `false`. */
 export function Bool(options: FieldOptions = {}): PropertyDecorator {
   return field(

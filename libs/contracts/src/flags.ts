@@ -70,7 +70,7 @@ export class FlagChange extends FlagRef {
   model_id?: string | null;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class Flag extends FlagRef {
@@ -117,7 +117,7 @@ export class FlagPage extends pageOf(Flag) {}
 
 export class FlagRemoval extends FlagRef {
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class EvaluationRequest extends FlagRef {

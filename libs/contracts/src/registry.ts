@@ -1,6 +1,6 @@
 import { sportAccepted, sportPattern } from './access.js';
 import { AuditPage } from './audit.js';
-import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
+import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole, Wholes } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
 import { NoInput, request } from './request.js';
 import { view } from './view.js';
@@ -192,8 +192,8 @@ export class NewModel {
   objectives?: Objectives | null;
 }
 
-/** The revision that an If-Match header names; the change is refused with STALE_REVISION if the thing has moved on. */
-export const IfMatch = (): PropertyDecorator => Whole({ min: 1, optional: true });
+/** The revisions that an If-Match header names; the change is refused with STALE_REVISION unless the thing has one of them. */
+export const IfMatch = (): PropertyDecorator => Wholes({ min: 1, optional: true });
 
 export class ModelChange extends ModelRef {
   @Text({ min: 0, max: 1000, optional: true })
@@ -218,7 +218,7 @@ export class ModelChange extends ModelRef {
   objectives?: Objectives | null;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class StatusChange extends ModelRef {
@@ -229,7 +229,7 @@ export class StatusChange extends ModelRef {
   reason!: string;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export const modelOrders = ['created_at', '-created_at', 'updated_at', '-updated_at', 'name', '-name'] as const;

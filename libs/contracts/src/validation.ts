@@ -99,7 +99,12 @@ export class TestCaseChange extends TestCaseRef {
   max_duration_ms?: number | null;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
+}
+
+export class TestCaseRemoval extends TestCaseRef {
+  @IfMatch()
+  if_match?: number[];
 }
 
 export class TestCase extends TestCaseRef {
@@ -388,4 +393,4 @@ export const listTestCases = request('validation.list_test_cases', { input: Test
 export const getTestCase = request('validation.get_test_case', { input: TestCaseRef, output: TestCase });
 export const createTestCase = request('validation.create_test_case', { input: NewTestCase, output: TestCase });
 export const changeTestCase = request('validation.change_test_case', { input: TestCaseChange, output: TestCase });
-export const removeTestCase = request('validation.remove_test_case', { input: TestCaseRef, output: Removed });
+export const removeTestCase = request('validation.remove_test_case', { input: TestCaseRemoval, output: Removed });
