@@ -8,6 +8,7 @@ const bodyLimitAccepted = 'a body of at most 768 KiB';
 
 /** What Fastify itself refuses, in our words. Null: not one of its refusals. */
 export function refusalOf(error: unknown): AppError | null {
+  if (error instanceof AppError) return error;
   const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new AppError('REQUEST_TOO_LARGE', 'The body is too large', { accepted: bodyLimitAccepted });

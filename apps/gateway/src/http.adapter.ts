@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import { type Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { AppError, serviceUnavailable } from '#contracts/errors.js';
+import { AppError, type ErrorDetails, serviceUnavailable } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
+import { jsonTextOf } from './json-text.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -54,7 +55,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
     requestTimeout,
     keepAliveTimeout: 72_000,
     // Told here too, Node also makes it the limit of the headers; where that is larger it swaps the two. It looks this often, else every 30 s.
-    http: { requestTimeout, connectionsCheckingInterval: 2_000 },
+    http: { requestTimeout, connectionsCheckingInterval: 2_000, requireHostHeader: false },
     // Fastify's own answer while closing is not in our envelope: see below.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -71,18 +72,28 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
-  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    const text = jsonTextOf(body as Buffer, request.headers);
     // Many clients announce JSON on every POST, also where there is no body to send.
-    if (body === '') done(null, undefined);
-    else void parseJson(request, body as string, done);
+    if (text === '') done(null, undefined);
+    else void parseJson(request, text, done);
   });
-  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'string' }, (request, body, done) => {
-    if (request.routeOptions.url?.endsWith('/inference/batch')) done(null, { events: linesOf(body as string) });
+  // Node would answer both by itself, outside the envelope.
+  fastify.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+    const error = malformed('No such expectation is known', { field: 'Expect', accepted: '100-continue' });
+    response
+      .writeHead(error.status, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ success: false, data: null, error: error.toBody() }));
+  });
+  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body, done) => {
+    if (request.routeOptions.url?.endsWith('/inference/batch')) done(null, { events: linesOf(jsonTextOf(body as Buffer, request.headers)) });
     else done(unsupportedMediaType);
   });
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
-    if (adapter.closing) sendError(reply.header('connection', 'close'), serviceUnavailable('gateway'));
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
+      sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
+    else if (adapter.closing) sendError(reply.header('connection', 'close'), serviceUnavailable('gateway'));
     else done();
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -138,4 +149,4 @@ function rawRefusalOf(code: string | undefined): AppError {
   return malformed('This is not well-formed HTTP');
 }
 
-const malformed = (message: string): AppError => new AppError('MALFORMED_REQUEST', message);
+const malformed = (message: string, details: ErrorDetails | null = null): AppError => new AppError('MALFORMED_REQUEST', message, details);

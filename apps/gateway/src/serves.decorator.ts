@@ -125,6 +125,8 @@ export const Input = createParamDecorator((_: unknown, context: ExecutionContext
 export function readInput({ input, path, from }: Served, request: FastifyRequest): object {
   const params = request.params as Record<string, string>;
   const query = request.query as Record<string, unknown>;
+  if (from === 'query' && request.body !== undefined)
+    throw invalidInput([{ field: '(body)', accepted: 'no body; the input is the query' }]);
   const rest = from === 'query' ? fromTexts(input, query) : bodyOf(request.body, query);
   const fixed = Object.keys(rest).filter((name) => path.includes(name) || name === 'if_match');
   if (fixed.length)
