@@ -69,6 +69,15 @@ describe('registering a model', () => {
   });
 });
 
+describe('a retired model', () => {
+  it('cannot be given a share of traffic', async () => {
+    const { model_id } = await api.registerAs('retired');
+    const change = (rollout_percentage: number) => ({ method: 'PATCH', body: { rollout_percentage } });
+    expect(await api.failure(`/registry/${model_id}`, change(5))).toMatchObject({ status: 409, code: 'MODEL_RETIRED' });
+    expect((await api.send(`/registry/${model_id}`, change(0))).status).toBe(200);
+  });
+});
+
 describe('listing models', () => {
   it('filters by status, type and sport together', async () => {
     const wanted = await api.registerAs('canary', { sport: 'WNBA', model_type: 'ensemble' });

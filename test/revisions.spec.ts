@@ -41,6 +41,26 @@ describe.each(Object.keys(made))('%s', (what) => {
   });
 });
 
+describe('a change that changes nothing', () => {
+  const unchanged = async (path: string, subject_id: string, body: object): Promise<void> => {
+    const seen = async (): Promise<unknown> => [await suite.api.data(path), await suite.api.data(`/audit?subject_id=${subject_id}`)];
+    const before = await seen();
+    for (const change of [{}, body]) expect(await suite.api.data(path, { method: 'PATCH', body: change })).toEqual((before as object[])[0]);
+    expect(await seen()).toEqual(before);
+  };
+
+  it('leaves a model, a flag and a test case, their revision and their audit as they are', async () => {
+    const serving = { protocol: 'http_json', url: 'http://127.0.0.1:9/' } as const;
+    const { model_id } = await suite.api.register({ serving, retention_days: 30 });
+    await unchanged(`/registry/${model_id}`, model_id, { serving: { url: serving.url, protocol: 'http_json' }, retention_days: 30 });
+    await unchanged(await made['a flag']!(), 'revised', { variants: { off: false, on: true }, rollout_percentage: 0, model_id: null });
+    await unchanged(await made['a test case']!(), 'revised', {
+      expectations: [{ value: { b: [1] }, op: 'equals', path: '$.a' }],
+      applies_to: {},
+    });
+  });
+});
+
 it('a read answers 304 when If-None-Match names the present revision, in a list or as *', async () => {
   const { model_id } = await suite.api.register();
   const statusWith = async (value: string): Promise<number> =>

@@ -25,6 +25,7 @@ import { type Removed } from '#contracts/request.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { Bus } from '#runtime/bus.js';
+import { changesAnything } from '#runtime/changes.js';
 import { currentCaller, runAs, system } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
@@ -125,6 +126,7 @@ export class FlagsHandlers {
     if (change.model_id) await this.assertModel(change.model_id);
     return this.database.transaction(async (manager) => {
       const before = await this.lock(manager, flag_key, if_match);
+      if (!changesAnything(before, change)) return before;
       const after: FlagEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
       assertConsistent(after);
       await manager.save(FlagEntity, after);

@@ -30,6 +30,7 @@ import {
 } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
+import { changesAnything } from '#runtime/changes.js';
 import { currentCaller } from '#runtime/caller.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
 import { Outbox } from '#runtime/outbox.js';
@@ -115,9 +116,13 @@ export class RegistryHandlers implements OnModuleInit {
       const before = await this.models.lock(manager, model_id);
       assertRevision(`Model ${model_id}`, before.revision, if_match);
       if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) assertMayRollOut();
+      if (change.rollout_percentage && before.status === 'retired') {
+        throw new AppError('MODEL_RETIRED', `Model ${model_id} is retired and takes no traffic`, { accepted: 'rollout_percentage 0' });
+      }
       const serving = change.serving === undefined ? before.serving : servingOf(change.serving);
       const objectives = change.objectives === undefined ? before.objectives : objectivesOf(change.objectives);
-      return this.save(manager, before, { ...change, serving, objectives }, 'model.changed', null);
+      const changed = { ...change, serving, objectives };
+      return changesAnything(before, changed) ? this.save(manager, before, changed, 'model.changed', null) : before;
     });
   }
 

@@ -21,6 +21,7 @@ import {
 } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
+import { changesAnything } from '#runtime/changes.js';
 import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
@@ -96,6 +97,7 @@ export class TestCasesHandlers {
     if (change.applies_to) await this.assertMayApplyTo(change.applies_to);
     return this.database.transaction(async (manager) => {
       const before = await this.lock(manager, test_case_id, if_match);
+      if (!changesAnything(before, change)) return before;
       const after: TestCaseEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
       await manager.save(TestCaseEntity, after);
       await this.write(manager, 'test_case.changed', before, after);
