@@ -1,4 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { type FieldProblem, statusOfCode } from '#contracts/errors.js';
+import { failureOf, RawHttp } from './raw-http.harness.js';
 import { type Answer, type Api, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -103,6 +107,74 @@ describe.each(targets)('$method $path', ({ method, path, body }) => {
     expect([form.status, flaw(form)]).toEqual([400, null]);
     const large = await api.send(url(), { method, body: JSON.stringify({ name: 'x'.repeat(1_000_000) }) });
     expect([large.status, flaw(large)]).toEqual([413, null]);
+  });
+});
+
+describe('a body', () => {
+  const model = { name: 'New', version: '1.0.0', model_type: 'ensemble' };
+
+  it('is refused where the input is the query', async () => {
+    const requests: [string, string][] = [
+      ['POST', `/registry/${model_id}/inference?timing_ms=1`],
+      ['POST', '/retention?dry_run=true'],
+      ['DELETE', '/flags/taken'],
+    ];
+    for (const [method, path] of requests)
+      for (const body of ['{}', '{"timing_ms": 1}', 'null']) expect(flaw(await api.send(path, { method, body }), '(body)')).toBeNull();
+  });
+
+  it('is JSON in UTF-8 and nothing else', async () => {
+    const http = new RawHttp(suite.suite.gateway.port, suite.admin_key);
+    const send = async (body: Buffer, headers: Record<string, string> = {}): Promise<string> => {
+      const failure = failureOf(await http.send({ method: 'POST', path: '/api/models/enterprise/registry', body, headers }));
+      return typeof failure === 'string' ? failure : failure.code;
+    };
+    const text = JSON.stringify({ ...model, description: 'naïve' });
+    const type = (charset: string) => ({ 'content-type': `application/json; charset=${charset}` });
+    expect(await send(Buffer.from(text, 'latin1'))).toBe('INVALID_JSON');
+    expect(await send(Buffer.from(text), type('iso-8859-1'))).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect(await send(Buffer.from(text, 'utf16le'), type('"utf-16"'))).toBe('UNSUPPORTED_MEDIA_TYPE');
+    expect(await send(gzipSync(text), { 'content-encoding': 'gzip' })).toBe('UNSUPPORTED_MEDIA_TYPE');
+    // Refused for what it says, so it was read.
+    for (const charset of ['utf-8', 'UTF-8', '"utf-8"']) expect(await send(Buffer.from('{}'), type(charset))).toBe('INVALID_INPUT');
+    http.close();
+  });
+
+  it('does not give a model server’s address with credentials, in any spelling', async () => {
+    const addresses = [
+      ...['http://user:pw@host/', 'http://user@host', 'https://a:b@host:1/x', 'http://:pw@host/', 'http://us%65r:pw@host/'],
+      ...['http:///user:pw@host/', 'http://host\\@other/', 'http://a@b@host/', 'http:user:pw@host/', 'http://@host/'],
+    ];
+    for (const url of addresses) {
+      const serving = { protocol: 'http_json', url };
+      for (const [method, path, body] of [
+        ['POST', '/registry', { ...model, serving }],
+        ['PATCH', `/registry/${model_id}`, { serving }],
+      ] as const)
+        expect([url, flaw(await api.send(path, { method, body }), 'serving.url')]).toEqual([url, null]);
+    }
+  });
+
+  it('does not make a key that has expired already', async () => {
+    const body = { name: 'late', role: 'viewer', expires_at: new Date(Date.now() - 1_000).toISOString() };
+    expect(flaw(await api.send('/keys', { method: 'POST', body }), 'expires_at')).toBeNull();
+  });
+});
+
+describe('a request that Node would refuse by itself', () => {
+  it.each([
+    ['no Host', `GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n`],
+    ['an unknown expectation', `GET /livez HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n`],
+  ])('for %s is answered in the envelope', async (_, request) => {
+    const socket = connect(suite.suite.gateway.port, '127.0.0.1', () => socket.write(request));
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString()));
+    await once(socket, 'close');
+    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
+    expect([status, flaw({ status, headers: new Headers(), body: JSON.parse(/\{.*\}/s.exec(text)?.[0] ?? 'null') as unknown })]).toEqual([
+      400,
+      null,
+    ]);
   });
 });
 

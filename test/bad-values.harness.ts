@@ -1,4 +1,4 @@
-import { type DataClass, type Field, fieldsOf } from '#contracts/fields.js';
+import { type DataClass, type Field, fieldsOf, singleLine } from '#contracts/fields.js';
 
 /** A value that a field must refuse, as raw JSON (a body) or as the text of a query parameter. */
 export interface BadValue {
@@ -83,7 +83,9 @@ function badTexts({ schema }: Field): BadValue[] {
   const [minLength = 0, maxLength = 0] = [numberOf(schema.minLength), numberOf(schema.maxLength)];
   const bad = [json('too long', 'a'.repeat(maxLength + 1)), json('far too long', 'a'.repeat(9_000))];
   if (minLength > 0) bad.push(json('empty', ''));
-  if (schema.pattern !== undefined) {
+  if (schema.pattern === singleLine.source) {
+    for (const text of [' ', '\u00a0\t', 'MLB\n', 'a\tb', 'a\u001bb', 'a\u2028b', '\u200b']) bad.push(json(JSON.stringify(text), text));
+  } else if (schema.pattern !== undefined) {
     for (const text of [' ', 'MLB\n', 'a b', "' OR 1=1 --", 'naïve 模型', '../../etc/passwd']) bad.push(json(JSON.stringify(text), text));
   }
   return bad;

@@ -58,6 +58,9 @@ export class KeysHandlers implements OnModuleInit {
         { field: 'role', value: 'admin', accepted: 'for a key narrowed by sports or names: viewer, client, editor or releaser' },
       ]);
     }
+    if (input.expires_at && Date.parse(input.expires_at) <= Date.now()) {
+      throw invalidInput([{ field: 'expires_at', value: input.expires_at, accepted: 'a time in the future, or null' }]);
+    }
     return this.committed((manager) => this.add(manager, input));
   }
 

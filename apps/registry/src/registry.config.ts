@@ -1,3 +1,4 @@
+import { bearerSecret } from '#contracts/access.js';
 import { Text } from '#contracts/fields.js';
 import { ServiceConfig } from '#runtime/config.js';
 
@@ -7,6 +8,6 @@ export class RegistryConfig extends ServiceConfig {
   KEY_PEPPER!: string;
 
   /** The first admin key, made when it is not there yet. */
-  @Text({ min: 32, max: 200, optional: true, accepted: 'a secret of at least 32 characters' })
+  @Text({ ...bearerSecret, optional: true })
   BOOTSTRAP_ADMIN_KEY?: string;
 }

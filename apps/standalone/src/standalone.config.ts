@@ -1,3 +1,4 @@
+import { bearerSecret } from '#contracts/access.js';
 import { OneOf, Text, Whole } from '#contracts/fields.js';
 import { logLevels } from '#runtime/config.js';
 
@@ -13,7 +14,7 @@ export class StandaloneConfig {
   @Text({ max: 1000, optional: true })
   DATA_DIR = '.data';
 
-  @Text({ min: 32, max: 200, optional: true, accepted: 'a secret of at least 32 characters' })
+  @Text({ ...bearerSecret, optional: true })
   BOOTSTRAP_ADMIN_KEY?: string;
 
   /** Replaces the embedded PostgreSQL. */

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { Instant, OneOf, Text, Texts, Whole } from './fields.js';
+import { Instant, Line, OneOf, singleLine, singleLineAccepted, Text, Texts, Whole } from './fields.js';
 import { pageOf } from './page.js';
 import { NoInput, request } from './request.js';
 import { view } from './view.js';
@@ -35,7 +35,7 @@ export const sportPattern = /^[A-Z][A-Z0-9]{0,15}$/;
 export const sportAccepted = '1 to 16 upper-case letters and digits such as MLB, NFL, NBA';
 
 export class NewKey {
-  @Text({ max: 100, description: 'Whose key it is; appears as `created_by` and in the audit.', example: 'ml_team' })
+  @Line({ max: 100, description: 'Whose key it is; appears as `created_by` and in the audit.', example: 'ml_team' })
   name!: string;
 
   @OneOf(roles)
@@ -53,10 +53,19 @@ export class NewKey {
   })
   sports?: string[] | null;
 
-  @Texts({ max: 200, min_items: 1, max_items: 50, optional: true, nullable: true, description: 'Only models of these names.' })
+  @Texts({
+    max: 200,
+    min_items: 1,
+    max_items: 50,
+    pattern: singleLine,
+    accepted: singleLineAccepted(200),
+    optional: true,
+    nullable: true,
+    description: 'Only models of these names.',
+  })
   names?: string[] | null;
 
-  @Instant({ optional: true, nullable: true, description: 'When the key stops working; null: never.' })
+  @Instant({ optional: true, nullable: true, description: 'When the key stops working, in the future; null: never.' })
   expires_at?: string | null;
 }
 
@@ -117,6 +126,14 @@ export const listKeys = request('registry.list_keys', { input: NoInput, output: 
 export const createKey = request('registry.create_key', { input: NewKey, output: CreatedKey });
 export const rotateKey = request('registry.rotate_key', { input: KeyRotation, output: CreatedKey });
 export const revokeKey = request('registry.revoke_key', { input: KeyRef, output: ApiKey });
+
+/** What can be sent as `Authorization: Bearer …` by every client and typed into every shell between quotes. */
+export const bearerSecret = {
+  min: 32,
+  max: 200,
+  pattern: /^[!#-&(-[\]-~]+$/,
+  accepted: '32 to 200 visible ASCII characters without spaces, quotes and backslashes, such as `openssl rand -hex 24` prints',
+};
 
 /** What is stored and looked up instead of a key: HMAC-SHA-256(pepper, key) in hex. One fast hash is enough for 256 random bits. */
 export const keyMac = (pepper: string, key: string): string => createHmac('sha256', pepper).update(key).digest('hex');

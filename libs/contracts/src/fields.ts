@@ -110,6 +110,15 @@ export function Text(options: TextOptions): PropertyDecorator {
   return field(textRule(min, max, pattern, options.accepted), options);
 }
 
+/** One line that can be seen: neither control characters nor line breaks, and not only spaces and what has no shape. */
+export const singleLine = /^[^\p{Cc}\u2028\u2029]*[^\p{Z}\p{C}][^\p{Cc}\u2028\u2029]*$/u;
+export const singleLineAccepted = (max: number): string =>
+  `one line of 1 to ${max} characters, not only spaces, without control characters`;
+
+/** A name or the like: a single line of 1..max characters with something to see. */
+export const Line = (options: FieldOptions & { max: number }): PropertyDecorator =>
+  Text({ ...options, pattern: singleLine, accepted: singleLineAccepted(options.max) });
+
 function textRule(min: number, max: number, pattern?: RegExp, accepted?: string): FieldRule {
   return {
     accepted: accepted ?? `a string of ${min} to ${max} characters without NUL`,

@@ -34,7 +34,7 @@ function assertShallow(field: string, value: unknown, accepted: string): void {
 /** What the class has no field for. class-validator's own whitelist takes `constructor` and `toString` for known. */
 function strayFields(type: DataClass, values: Record<string, unknown>, path: string): FieldProblem[] {
   const fields = fieldsOf(type);
-  const known = fields.size ? `only these fields: ${[...fields.keys()].join(', ')}` : 'no such field';
+  const known = fields.size ? `only these fields: ${[...fields.keys()].join(', ')}` : 'nothing: it takes no fields or parameters';
   return Object.entries(values).flatMap(([name, value]): FieldProblem[] => {
     const field = fields.get(name);
     const at = path + name;

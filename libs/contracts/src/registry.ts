@@ -1,6 +1,6 @@
 import { sportAccepted, sportPattern } from './access.js';
 import { AuditPage } from './audit.js';
-import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole, Wholes } from './fields.js';
+import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole, Wholes } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
 import { NoInput, request } from './request.js';
 import { view } from './view.js';
@@ -49,14 +49,15 @@ export class Serving {
 
   @Text({
     max: 2000,
-    pattern: /^https?:\/\/[^\s]+$/,
-    accepted: 'an http:// or https:// address of at most 2000 characters',
+    // Whatever stands before an @ would be shown to every viewer: credentials are refused, in any spelling that URL parsers take.
+    pattern: /^https?:\/\/[^\s/?#@\\]+([/?#]\S*)?$/,
+    accepted: 'an http:// or https:// address of at most 2000 characters, without user and password',
     description: 'The model server; for `oip_v2` without the /v2 path.',
     example: 'http://127.0.0.1:8090',
   })
   url!: string;
 
-  @Text({
+  @Line({
     max: 200,
     optional: true,
     nullable: true,
@@ -64,7 +65,7 @@ export class Serving {
   })
   model_name?: string | null;
 
-  @Text({ max: 100, optional: true, nullable: true, description: 'The version the model server knows it by (`oip_v2`).' })
+  @Line({ max: 100, optional: true, nullable: true, description: 'The version the model server knows it by (`oip_v2`).' })
   model_version?: string | null;
 
   @Whole({ min: 1, max: 30_000, optional: true, description: 'How long one call may take. Default 5000.' })
@@ -158,7 +159,7 @@ export class Model extends ModelRef {
 }
 
 export class NewModel {
-  @Text({ max: 200, example: 'MLB Transformer v2.1' })
+  @Line({ max: 200, example: 'MLB Transformer v2.1' })
   name!: string;
 
   @Text({ max: 200, pattern: semanticVersion, accepted: 'a semantic version such as 2.1.0', example: '2.1.0' })
@@ -173,7 +174,7 @@ export class NewModel {
   @Sport({ optional: true, nullable: true })
   sport?: string | null;
 
-  @Text({ max: 100, optional: true, description: 'Default `production`.' })
+  @Line({ max: 100, optional: true, description: 'Default `production`.' })
   deployment_target?: string;
 
   @FlagKey({ optional: true, nullable: true })
@@ -199,7 +200,7 @@ export class ModelChange extends ModelRef {
   @Text({ min: 0, max: 1000, optional: true })
   description?: string;
 
-  @Text({ max: 100, optional: true })
+  @Line({ max: 100, optional: true })
   deployment_target?: string;
 
   @FlagKey({ optional: true, nullable: true })
