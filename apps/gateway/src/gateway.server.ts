@@ -3,8 +3,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { toAppError } from '#runtime/errors.filter.js';
+import { listenAt } from '#runtime/listen.js';
 import { Logger } from '#runtime/logger.js';
-import { Readiness } from '#runtime/probes.js';
+import { ProbeServer, Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
@@ -33,11 +34,17 @@ export interface RunningGateway extends Running {
   app: NestFastifyApplication;
 }
 
-/** Starts the REST surface. It listens as soon as NATS is there and is ready once it knows all keys and models. */
+/**
+ * Starts the REST surface, which listens as soon as NATS is there and is ready once it knows all keys and models. While NATS is awaited the
+ * same port answers the probes.
+ */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
   const logger = Logger.create('gateway', config.LOG_LEVEL);
   const telemetry = new Telemetry('gateway');
   const readiness = new Readiness();
+  const { HOST, PORT } = config;
+  const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
+  const probes = await listening(() => ProbeServer.listen(HOST, PORT, readiness, telemetry));
   const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
 
   @Module({})
@@ -67,7 +74,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     });
   await app.init();
   app.get(ApiDescription).document = describeApi(app);
-  await app.listen(config.PORT, config.HOST);
+  await probes.close();
+  await listening(() => app.listen(PORT, HOST));
   readiness.started();
   const { port } = app.getHttpServer().address() as AddressInfo;
   logger.info('ready', { port });

@@ -1,5 +1,5 @@
 import { Text, Whole } from '#contracts/fields.js';
-import { networkList } from '#runtime/address.js';
+import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
 import { ServiceConfig } from '#runtime/config.js';
 
 export class MetricsConfig extends ServiceConfig {
@@ -8,7 +8,7 @@ export class MetricsConfig extends ServiceConfig {
   HEALTH_TICK_SECONDS = 10;
 
   /** Networks and hosts that webhooks may be in although they are private: CIDRs or exact host names, separated by commas. */
-  @Text({ min: 0, max: 2000, optional: true })
+  @Text({ min: 0, max: 2000, optional: true, rule: isNetworkList, accepted: networksAccepted })
   WEBHOOK_ALLOWED_NETWORKS = '';
 
   /** Where people reach the gateway, for the links in notifications. */

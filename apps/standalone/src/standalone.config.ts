@@ -1,6 +1,6 @@
 import { bearerSecret } from '#contracts/access.js';
 import { OneOf, Text, Whole } from '#contracts/fields.js';
-import { logLevels } from '#runtime/config.js';
+import { DatabaseUrl, logLevels, NatsUrl } from '#runtime/config.js';
 
 /** What `npm start` may be told by its environment; everything has a default. */
 export class StandaloneConfig {
@@ -18,16 +18,11 @@ export class StandaloneConfig {
   BOOTSTRAP_ADMIN_KEY?: string;
 
   /** Replaces the embedded PostgreSQL. */
-  @Text({
-    max: 2000,
-    optional: true,
-    pattern: /^postgres(ql)?:\/\/[^\s]+$/,
-    accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
-  })
+  @DatabaseUrl({ optional: true })
   DATABASE_URL?: string;
 
   /** Replaces the local nats-server. */
-  @Text({ max: 2000, optional: true, pattern: /^(nats|tls):\/\/[^\s]+$/, accepted: 'a NATS address such as nats://127.0.0.1:4222' })
+  @NatsUrl({ optional: true })
   NATS_URL?: string;
 
   @OneOf(logLevels, { optional: true })

@@ -1,14 +1,17 @@
-import { mkdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import pg from 'pg';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { startNats } from '#embedded/nats.js';
 import { freePort } from '#embedded/ports.js';
 import { startPostgres } from '#embedded/postgres.js';
+import { connectionOptions } from '#runtime/nats.js';
 import { type Running } from '#runtime/service.js';
 import { loadSecrets } from './secrets.store.js';
 import { type StandaloneConfig } from './standalone.config.js';
-import { startSuite } from './suite.process.js';
+import { rootOf, startSuite } from './suite.process.js';
 
 export interface Standalone extends Running {
   /** The REST surface, with its prefix. */
@@ -28,19 +31,25 @@ const allowedNetworks = '127.0.0.0/8,::1/128,localhost';
 /** The whole suite on this machine: its own PostgreSQL and NATS unless told of others. `notice` takes what a person should know. */
 export async function startStandalone(config: StandaloneConfig, notice: (line: string) => void): Promise<Standalone> {
   const dataDir = resolve(config.DATA_DIR);
-  await mkdir(dataDir, { recursive: true });
+  await assertUsable(dataDir);
   const stops: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const stop of stops.reverse()) await stop();
     stops.length = 0;
   };
   try {
-    const [database_url, nats_url, secrets, port] = await Promise.all([
-      config.DATABASE_URL ? reachablePostgres(config.DATABASE_URL) : embeddedPostgres(dataDir, notice, stops),
-      config.NATS_URL ? reachableNats(config.NATS_URL) : embeddedNats(dataDir, notice, stops),
+    const [secrets, port] = await Promise.all([
       loadSecrets(dataDir),
       freePort(config.PORT),
+      config.DATABASE_URL && assertReachablePostgres(config.DATABASE_URL),
+      config.NATS_URL && assertReachableNats(config.NATS_URL),
     ]);
+    // Settled, both of them: a server that is still starting could not be stopped.
+    const servers = await Promise.allSettled([
+      config.DATABASE_URL ?? embeddedPostgres(dataDir, notice, stops),
+      config.NATS_URL ?? embeddedNats(dataDir, notice, stops),
+    ]);
+    const [database_url, nats_url] = servers.map(valueOf) as [string, string];
     if (port !== config.PORT) notice(`Port ${config.PORT} is taken; using ${port}.`);
     const key = config.BOOTSTRAP_ADMIN_KEY ?? secrets.bootstrap_admin_key;
     const suite = await startSuite({
@@ -55,7 +64,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       health_tick_seconds: 10,
     });
     stops.push(() => suite.close());
-    const root = `http://${config.HOST}:${port}`;
+    const root = rootOf(config.HOST, port);
     return { url: `${root}/api/models/enterprise`, root, key, nats_url, dataDir, close };
   } catch (error) {
     await close();
@@ -75,11 +84,26 @@ async function embeddedNats(dataDir: string, onNotice: (line: string) => void, s
   return url;
 }
 
-async function reachablePostgres(url: string): Promise<string> {
+function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
+}
+
+async function assertUsable(dataDir: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true });
+    await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(
+      `DATA_DIR cannot be used: ${messageOf(error)}\nSet DATA_DIR to a folder that may be written to, or leave it unset.`,
+    );
+  }
+}
+
+async function assertReachablePostgres(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   try {
     await client.connect();
-    return url;
   } catch (error) {
     throw new StartError(
       `DATABASE_URL does not work: ${messageOf(error)}\nCheck the address, or leave DATABASE_URL unset to use the embedded PostgreSQL.`,
@@ -89,20 +113,18 @@ async function reachablePostgres(url: string): Promise<string> {
   }
 }
 
-async function reachableNats(url: string): Promise<string> {
-  const { host, username, password } = new URL(url);
+async function assertReachableNats(url: string): Promise<void> {
   try {
-    const connection = await connect({
-      servers: host,
-      timeout: 5_000,
-      reconnect: false,
-      ...(username && { user: username, pass: password }),
-    });
-    await connection.close();
-    return url;
+    const connection = await connect({ ...connectionOptions(url), timeout: 5_000, reconnect: false });
+    try {
+      // Throws where there is no JetStream.
+      await jetstreamManager(connection);
+    } finally {
+      await connection.close();
+    }
   } catch (error) {
     throw new StartError(
-      `NATS_URL does not work: ${messageOf(error)}\nCheck the address, or leave NATS_URL unset to use a local nats-server.`,
+      `NATS_URL does not work: ${messageOf(error)}\nCheck the address and that JetStream is on (nats-server -js), or leave NATS_URL unset to use a local nats-server.`,
     );
   }
 }

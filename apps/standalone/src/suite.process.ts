@@ -57,7 +57,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
     ]);
     const gateway = await add(startGateway({ ...common, ...secrets, HOST: options.host, PORT: options.port }));
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
-    await Promise.all([gateway.port, ...probes].map(untilReady));
+    await Promise.all([rootOf(options.host, gateway.port), ...probes.map((port) => rootOf('127.0.0.1', port))].map(untilReady));
     return { gateway, services: { registry, metrics, validation, flags }, close };
   } catch (error) {
     await close();
@@ -65,10 +65,16 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
   }
 }
 
-async function untilReady(port: number): Promise<void> {
+/** The address at which a client on this machine reaches what listens at `host`. */
+export function rootOf(host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `http://127.0.0.1:${port}`;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function untilReady(root: string): Promise<void> {
   const deadline = Date.now() + readyDeadlineMs;
   for (;;) {
-    const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+    const response = await fetch(`${root}/readyz`);
     if (response.ok) return;
     if (Date.now() > deadline) throw new Error(`Not ready within ${readyDeadlineMs / 1000} s: ${await response.text()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,14 +1,15 @@
+import { validateCronExpression } from 'cron';
 import { Text } from '#contracts/fields.js';
-import { networkList } from '#runtime/address.js';
+import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
 import { ServiceConfig } from '#runtime/config.js';
 
 export class ValidationConfig extends ServiceConfig {
   /** Networks and hosts that model servers may be in although they are private: CIDRs or exact host names, separated by commas. */
-  @Text({ min: 0, max: 2000, optional: true })
+  @Text({ min: 0, max: 2000, optional: true, rule: isNetworkList, accepted: networksAccepted })
   VALIDATION_ALLOWED_NETWORKS = '';
 
   /** When the nightly validation starts, UTC. */
-  @Text({ max: 100, optional: true, pattern: /^[-0-9*/, ]+$/, accepted: 'a cron expression such as 0 2 * * *' })
+  @Text({ max: 100, optional: true, rule: (text) => validateCronExpression(text).valid, accepted: 'a cron expression such as 0 2 * * *' })
   NIGHTLY_CRON = '0 2 * * *';
 
   get allowedNetworks(): string[] {

@@ -100,14 +100,17 @@ interface TextOptions extends FieldOptions {
   min?: number;
   max: number;
   pattern?: RegExp;
-  /** Says in words what the pattern means. */
+  /** Says in words what the pattern, or the rule, means. */
   accepted?: string;
+  /** What no pattern can say. It is not in the schema, so for the environment's variables alone. */
+  rule?: (text: string) => boolean;
 }
 
 /** A string of min..max characters without NUL. */
 export function Text(options: TextOptions): PropertyDecorator {
-  const { min = 1, max, pattern } = options;
-  return field(textRule(min, max, pattern, options.accepted), options);
+  const { min = 1, max, pattern, rule } = options;
+  const text = textRule(min, max, pattern, options.accepted);
+  return field({ ...text, check: (value) => text.check(value) && (!rule || rule(value as string)) }, options);
 }
 
 /** One line that can be seen: neither control characters nor line breaks, and not only spaces and what has no shape. */

@@ -120,3 +120,15 @@ export function createAddressPolicy(allowed_networks: readonly string[]): Addres
     },
   };
 }
+
+export const networksAccepted = 'CIDRs such as 10.0.0.0/8, IP addresses and host names, separated by commas';
+
+/** Whether every entry of a text such as `10.0.0.0/8, models.internal` is one of those. */
+export function isNetworkList(text: string): boolean {
+  try {
+    createAddressPolicy(networkList(text));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -5,9 +5,38 @@ import { fromTexts, parse } from '#contracts/parse.js';
 
 export const logLevels = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 
+/** Whether a text is an address whose user and password can be decoded. */
+function isAddress(text: string): boolean {
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export const NatsUrl = (options: { optional?: boolean } = {}): PropertyDecorator =>
+  Text({
+    ...options,
+    max: 2000,
+    pattern: /^(nats|tls):\/\/[^\s]+$/,
+    rule: isAddress,
+    accepted: 'a NATS address such as nats://user:password@127.0.0.1:4222',
+  });
+
+export const DatabaseUrl = (options: { optional?: boolean } = {}): PropertyDecorator =>
+  Text({
+    ...options,
+    max: 2000,
+    pattern: /^postgres(ql)?:\/\/[^\s]+$/,
+    rule: isAddress,
+    accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
+  });
+
 /** What every process is told by its environment. */
 export class ProcessConfig {
-  @Text({ max: 2000, pattern: /^(nats|tls):\/\/[^\s]+$/, accepted: 'a NATS address such as nats://user:password@127.0.0.1:4222' })
+  @NatsUrl()
   NATS_URL!: string;
 
   @OneOf(logLevels, { optional: true })
@@ -15,11 +44,7 @@ export class ProcessConfig {
 }
 
 export class ServiceConfig extends ProcessConfig {
-  @Text({
-    max: 2000,
-    pattern: /^postgres(ql)?:\/\/[^\s]+$/,
-    accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
-  })
+  @DatabaseUrl()
   DATABASE_URL!: string;
 
   @Whole({ min: 1, max: 200, optional: true })

@@ -1,6 +1,40 @@
 import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import {
+  AuthorizationError,
+  connect,
+  type ConnectionOptions,
+  type NatsConnection,
+  UserAuthenticationExpiredError,
+} from '@nats-io/transport-node';
+import { ConfigError } from './config.js';
 import { type Logger } from './logger.js';
+
+const retryMs = 250;
+
+/** What a `nats://` or `tls://` address says, as the client wants it. */
+export function connectionOptions(url: string): ConnectionOptions {
+  const { protocol, host, username, password } = new URL(url);
+  return {
+    servers: host,
+    ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...(protocol === 'tls:' && { tls: {} }),
+  };
+}
+
+/** Waits for NATS for as long as it is away, and says so once. Throws ConfigError when NATS is there and refuses. */
+async function firstConnection(url: string, logger: Logger, options: ConnectionOptions): Promise<NatsConnection> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connect({ ...connectionOptions(url), ...options });
+    } catch (error) {
+      if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
+        throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
+      if (attempt === 1)
+        logger.warn(`NATS is not there yet, waiting for it: ${error instanceof Error ? error.message : String(error)}`, 'nats');
+      await new Promise((resolve) => setTimeout(resolve, retryMs));
+    }
+  }
+}
 
 /**
  * The process's one connection to NATS, shared by requests, replies and JetStream. It waits for the first connection and reconnects for
@@ -19,15 +53,10 @@ export class Nats {
   }
 
   static async connect(service: string, url: string, logger: Logger): Promise<Nats> {
-    const { protocol, host, username, password } = new URL(url);
-    const connection = await connect({
-      servers: host,
+    const connection = await firstConnection(url, logger, {
       name: `emr-${service}`,
-      ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-      ...(protocol === 'tls:' && { tls: {} }),
       maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      waitOnFirstConnect: true,
+      reconnectTimeWait: retryMs,
       // Half of all request time otherwise goes into stack traces that nobody reads.
       noAsyncTraces: true,
       pingInterval: 5_000,

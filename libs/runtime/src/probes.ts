@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { serviceUnavailable } from '#contracts/errors.js';
 import { type Telemetry } from './telemetry.js';
 
 type Check = () => Promise<void> | void;
@@ -22,6 +23,10 @@ export class Readiness {
     this.checks.set(name, check);
   }
 
+  get isStarting(): boolean {
+    return this.phase === 'starting';
+  }
+
   started(): void {
     this.phase = 'running';
   }
@@ -31,9 +36,12 @@ export class Readiness {
   }
 
   async report(): Promise<ReadinessReport> {
-    if (this.phase !== 'running') return { ready: false, checks: { process: this.phase } };
+    if (this.phase === 'stopping') return { ready: false, checks: { process: this.phase } };
     const results = await Promise.all([...this.checks].map(async ([name, check]) => [name, await outcome(check)] as const));
-    return { ready: results.every(([, result]) => result === 'ok'), checks: Object.fromEntries(results) };
+    const checks = Object.fromEntries(results);
+    // What a start still waits for is what its checks say.
+    if (this.phase === 'starting') return { ready: false, checks: { process: this.phase, ...checks } };
+    return { ready: results.every(([, result]) => result === 'ok'), checks };
   }
 }
 
@@ -63,7 +71,7 @@ export class ProbeServer {
   static async listen(host: string, port: number, readiness: Readiness, telemetry: Telemetry): Promise<ProbeServer> {
     const server = createServer((request, response) => {
       void probe(request.url ?? '', readiness, telemetry).then(({ status, type, body }) => {
-        response.writeHead(status, { 'content-type': type }).end(body);
+        response.writeHead(status, { 'content-type': type, ...(status === 503 && { 'retry-after': '1' }) }).end(body);
       });
     });
     await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
@@ -89,5 +97,10 @@ async function probe(path: string, readiness: Readiness, telemetry: Telemetry): 
     return { status: report.ready ? 200 : 503, type: 'application/json', body: JSON.stringify(report) };
   }
   if (path === '/metrics') return { status: 200, type: telemetry.registry.contentType, body: await telemetry.registry.metrics() };
+  // The gateway's own port before the gateway itself listens there.
+  if (readiness.isStarting) {
+    const error = serviceUnavailable('gateway').toBody();
+    return { status: 503, type: 'application/json', body: JSON.stringify({ success: false, data: null, error }) };
+  }
   return { status: 404, type: 'application/json', body: '{"paths":["/livez","/readyz","/metrics"]}' };
 }

@@ -3,6 +3,7 @@ import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Bus } from './bus.js';
 import { type ServiceConfig } from './config.js';
 import { RpcErrorFilter } from './errors.filter.js';
+import { listenAt } from './listen.js';
 import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { NatsServer } from './nats.server.js';
@@ -69,7 +70,10 @@ export async function startService(name: string, module: Type | DynamicModule, c
   const logger = Logger.create(name, config.LOG_LEVEL);
   const telemetry = new Telemetry(name);
   const readiness = new Readiness();
-  const probes = await ProbeServer.listen(config.PROBE_HOST, config.PROBE_PORT, readiness, telemetry);
+  const { PROBE_HOST, PROBE_PORT } = config;
+  const probes = await listenAt([PROBE_HOST, 'PROBE_HOST'], [PROBE_PORT, 'PROBE_PORT'], () =>
+    ProbeServer.listen(PROBE_HOST, PROBE_PORT, readiness, telemetry),
+  );
   try {
     const foundation = await layFoundation(name, config.NATS_URL, logger, telemetry, readiness);
 

@@ -14,7 +14,7 @@ import {
   type NewAlertRule,
   removeAlertRule,
 } from '#contracts/alerts.js';
-import { AppError, invalidInput, raise, staleRevision } from '#contracts/errors.js';
+import { AppError, assertRevision, invalidInput, raise } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import { Answers } from '#runtime/answers.js';
@@ -114,7 +114,7 @@ export class RulesHandlers {
   private async lock(manager: EntityManager, rule_id: string, if_match: number | undefined): Promise<AlertRuleEntity> {
     const row = await manager.findOne(AlertRuleEntity, { where: { rule_id }, lock: { mode: 'pessimistic_write' } });
     const rule = this.visible(rule_id, row);
-    if (if_match !== undefined && if_match !== rule.revision) throw staleRevision(`Alert rule ${rule_id}`, rule.revision);
+    assertRevision(`Alert rule ${rule_id}`, rule.revision, if_match);
     if (!this.isMine(rule)) {
       throw new AppError('ROLE_TOO_SMALL', 'The rule is also for models outside this key’s scope', { applies_to: rule.applies_to });
     }

@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v7 as uuidv7 } from 'uuid';
-import { AppError, raise, staleRevision } from '#contracts/errors.js';
+import { AppError, assertRevision, raise } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import {
@@ -158,7 +158,7 @@ export class WebhooksHandlers {
   private async lock(manager: EntityManager, webhook_id: string, if_match: number | undefined): Promise<WebhookEntity> {
     const row = await manager.findOne(WebhookEntity, { where: { webhook_id }, lock: { mode: 'pessimistic_write' } });
     const webhook = row ?? raise(webhookNotFound(webhook_id));
-    if (if_match !== undefined && if_match !== webhook.revision) throw staleRevision(`Webhook ${webhook_id}`, webhook.revision);
+    assertRevision(`Webhook ${webhook_id}`, webhook.revision, if_match);
     return webhook;
   }
 }
