@@ -86,7 +86,8 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
       .end(JSON.stringify({ success: false, data: null, error: error.toBody() }));
   });
   fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body, done) => {
-    if (request.routeOptions.url?.endsWith('/inference/batch')) done(null, { events: linesOf(jsonTextOf(body as Buffer, request.headers)) });
+    if (request.routeOptions.url?.endsWith('/inference/batch'))
+      done(null, { events: linesOf(jsonTextOf(body as Buffer, request.headers)) });
     else done(unsupportedMediaType);
   });
   fastify.addHook('onRequest', (request, reply, done) => {

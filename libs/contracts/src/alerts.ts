@@ -160,7 +160,7 @@ export class AlertRuleChange extends AlertRuleRef {
   enabled?: boolean;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class AlertRule extends AlertRuleRef {
@@ -213,7 +213,7 @@ export class AlertRulePage extends pageOf(AlertRule) {}
 
 export class AlertRuleRemoval extends AlertRuleRef {
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class AlertRef {

@@ -85,7 +85,7 @@ export class WebhookChange extends WebhookRef {
   enabled?: boolean;
 
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export class Webhook extends WebhookRef {
@@ -126,7 +126,7 @@ export class WebhookPage extends pageOf(Webhook) {}
 
 export class WebhookRemoval extends WebhookRef {
   @IfMatch()
-  if_match?: number;
+  if_match?: number[];
 }
 
 export const deliveryStates = ['waiting', 'delivered', 'failed'] as const;

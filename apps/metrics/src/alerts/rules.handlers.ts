@@ -111,7 +111,7 @@ export class RulesHandlers {
     return this.audit.write(manager, { action, subject_type: 'alert_rule', subject_id, before, after });
   }
 
-  private async lock(manager: EntityManager, rule_id: string, if_match: number | undefined): Promise<AlertRuleEntity> {
+  private async lock(manager: EntityManager, rule_id: string, if_match: number[] | undefined): Promise<AlertRuleEntity> {
     const row = await manager.findOne(AlertRuleEntity, { where: { rule_id }, lock: { mode: 'pessimistic_write' } });
     const rule = this.visible(rule_id, row);
     assertRevision(`Alert rule ${rule_id}`, rule.revision, if_match);

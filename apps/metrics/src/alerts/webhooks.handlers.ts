@@ -155,7 +155,7 @@ export class WebhooksHandlers {
     return (await this.database.manager.findOneBy(WebhookEntity, { webhook_id })) ?? raise(webhookNotFound(webhook_id));
   }
 
-  private async lock(manager: EntityManager, webhook_id: string, if_match: number | undefined): Promise<WebhookEntity> {
+  private async lock(manager: EntityManager, webhook_id: string, if_match: number[] | undefined): Promise<WebhookEntity> {
     const row = await manager.findOne(WebhookEntity, { where: { webhook_id }, lock: { mode: 'pessimistic_write' } });
     const webhook = row ?? raise(webhookNotFound(webhook_id));
     assertRevision(`Webhook ${webhook_id}`, webhook.revision, if_match);
