@@ -44,6 +44,7 @@ beforeAll(async () => {
   const { webhook_id } = await api.data<{ webhook_id: string }>('/webhooks', { method: 'POST', body: webhook });
   const absent = '01890a5d-ac96-774b-bcce-b302099a8057';
   good = {
+    letter_ids: ['1'],
     ...rule,
     ...webhook,
     ...{ rule_id, webhook_id, alert_id: absent, delivery_id: absent, silence_id: absent },

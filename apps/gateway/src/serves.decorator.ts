@@ -88,7 +88,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
 const descriptions: Record<number, string> = {
   400: 'Invalid input: each offending field and what is accepted',
   401: 'No key, or one that is unknown, expired or revoked',
-  403: 'The key’s role is too small',
+  403: 'The key’s role is too small, or this would concern what is outside its scope',
   404: 'Not found',
   409: 'Not possible in the present state',
   412: 'If-Match names a revision that is not the present one',
