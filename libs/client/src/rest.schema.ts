@@ -1627,7 +1627,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1765,7 +1765,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1881,7 +1881,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2014,7 +2014,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2142,7 +2142,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2264,7 +2264,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2378,7 +2378,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2494,7 +2494,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2616,7 +2616,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2732,7 +2732,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2855,7 +2855,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2979,7 +2979,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3102,7 +3102,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3223,7 +3223,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3345,7 +3345,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3465,7 +3465,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3591,7 +3591,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3705,7 +3705,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3823,7 +3823,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3941,7 +3941,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4057,7 +4057,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4178,7 +4178,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4307,7 +4307,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4423,7 +4423,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,7 +4542,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4671,7 +4671,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4792,7 +4792,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4937,7 +4937,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5053,7 +5053,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5172,7 +5172,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5315,7 +5315,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5438,7 +5438,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5561,7 +5561,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5684,7 +5684,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5804,7 +5804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5945,7 +5945,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6061,7 +6061,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6180,7 +6180,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6323,7 +6323,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6443,7 +6443,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6570,7 +6570,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6686,7 +6686,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6806,7 +6806,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6939,7 +6939,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7055,7 +7055,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7174,7 +7174,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7311,7 +7311,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7433,7 +7433,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7550,7 +7550,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7667,7 +7667,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7802,7 +7802,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7925,7 +7925,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8041,7 +8041,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8164,7 +8164,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The key’s role is too small */
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
             403: {
                 headers: {
                     [name: string]: unknown;
