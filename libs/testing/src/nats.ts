@@ -45,6 +45,12 @@ export async function ownNats(place?: string): Promise<OwnNats> {
     async restart() {
       await server.stop();
       server = await startNats({ storeDir, port, revive: false });
+      // A client that reconnects in the very moment in which the port is tried out holds it for an instant.
+      for (let attempt = 0; server.port !== port && attempt < 20; attempt++) {
+        await server.stop();
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        server = await startNats({ storeDir, port, revive: false });
+      }
       if (server.port !== port) throw new Error(`Port ${port} was taken while the nats-server was down`);
     },
   };
