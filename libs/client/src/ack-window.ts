@@ -95,7 +95,7 @@ interface PubAck {
 
 /**
  * Publishes on JetStream and resolves once it has stored the message: at most `max_unacked` at a time, all acknowledgements over one inbox.
- * (`js.publish` makes a timer and a stack trace for each message, and is four times slower.) What is not acknowledged is kept and goes
+ * (`js.publish` makes a timer and a stack trace for each message.) What is not acknowledged is kept and goes
  * again, the same to the byte, after 0.5 to 2 s and at once after a reconnect: what a NATS connection is given while it is down, it drops
  * without a word.
  *
