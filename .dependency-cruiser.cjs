@@ -10,7 +10,7 @@ module.exports = {
     {
       name: 'contracts-and-statistics-stand-alone',
       severity: 'error',
-      from: { path: '^libs/(contracts|statistics)/' },
+      from: { path: '^libs/(contracts|statistics)/', pathNot: '\\.spec\\.ts$' },
       to: { path: '^(apps|libs/(?!contracts/|statistics/))' },
     },
     {

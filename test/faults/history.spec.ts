@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { Sketch } from '#statistics/sketch.js';
+import { fc } from '#testing/property.js';
 import { findings, type LedgerRange, type SentMessage, type WindowRow } from './history.harness.js';
 import { cellsOfModel, EventPlan } from './plan.harness.js';
 import { Random, schedule } from './seed.harness.js';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { type Flag } from '#contracts/flags.js';
+import { fc } from '#testing/property.js';
 import { evaluate, isInRollout } from './evaluation.js';
 
 const flag: Flag = {

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { readEvent } from '#contracts/inference-event.js';
+import { fc } from '#testing/property.js';
 import { isRefusal, judgeItems, judgeModels, type Judged, payloadOf, recorded, UnreadableLine } from './inference-batch.js';
 
 const good = { model_id: 'mlb_model_a1b2c3d4', timing_ms: 12.5 };

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { compilePattern, maxTextLength, PatternError } from './linear-pattern.js';
 
 const atoms = ['a', 'b', '.', '[ab]', '[^a]', '\\d', '\\w', '\\.', '^', '$', 'é', '\\s', '\\p{L}', '\\u0061', '[\\]a-]', '-'];
@@ -36,7 +36,7 @@ describe('linear patterns', () => {
         const text = characters.join('');
         expect({ pattern, text, matches: matches(text) }).toEqual({ pattern, text, matches: new RegExp(pattern, 'u').test(text) });
       }),
-      { numRuns: 2000, seed: 20261124 },
+      { numRuns: 2000 },
     );
   });
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { inferenceStream } from '#contracts/inference.js';
 import { maxEvents as acceptedEvents, readEvent } from '#contracts/inference-event.js';
+import { fc } from '#testing/property.js';
 import { inferenceSubject, maxEvents, producerHeader, sequenceHeader } from './event-contract.js';
 import { encodeEvent, type InferenceEvent, InvalidEventError } from './inference-event.js';
 
@@ -95,5 +95,10 @@ describe('the client beside the contracts of the suite', () => {
   it('takes a Date for a time, and refuses one that is none by name', () => {
     expect(JSON.parse(encodeEvent({ ...good, occurred_at: new Date(0) }, now))).toMatchObject({ occurred_at: '1970-01-01T00:00:00.000Z' });
     expect(refusedField({ ...good, occurred_at: new Date(NaN) })).toBe('occurred_at');
+  });
+
+  it('sends the present time for a null too', () => {
+    const event = { ...good, occurred_at: null } as unknown as InferenceEvent;
+    expect(JSON.parse(encodeEvent(event, now))).toMatchObject({ occurred_at: now.toISOString() });
   });
 });

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { EventBatches, messageOf } from './event-batches.js';
 
 /** What is sent for these events without waiting between them. */

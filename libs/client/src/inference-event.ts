@@ -83,7 +83,8 @@ export function encodeEvent(event: InferenceEvent, now: Date): string {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
     throw new InvalidEventError(null, 'an object with model_id and timing_ms');
   }
-  const { occurred_at = now, error, error_type } = event;
+  const { error, error_type } = event;
+  const occurred_at = event.occurred_at ?? now;
   const texts: Record<keyof InferenceEvent, unknown> = {
     model_id: event.model_id,
     timing_ms: event.timing_ms,

@@ -1,5 +1,5 @@
 import { DDSketch } from '@datadog/sketches-js';
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { binCount, maxValue, relativeAccuracy, Sketch, SketchFormatError, zeroBelow } from './sketch.js';
 
 const percents = [0, 1, 5, 7, 25, 29, 50, 75, 90, 95, 99, 100];

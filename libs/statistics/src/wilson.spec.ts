@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { wilsonInterval, z95 } from './wilson.js';
 
 const share = fc.integer({ min: 1, max: 1_000_000 }).chain((n) => fc.tuple(fc.integer({ min: 0, max: n }), fc.constant(n)));

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { advance, end, type Progress, resolvedWithoutValueMinutes } from './alert-state.js';
 
 const minute = (n: number): string => new Date(n * 60_000).toISOString();

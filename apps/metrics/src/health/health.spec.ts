@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import { type HealthStatus } from '#contracts/metrics.js';
 import { type Objectives } from '#contracts/registry.js';
 import { Sketch } from '#statistics/sketch.js';
+import { fc } from '#testing/property.js';
 import { judgeHealth, surelyLonger } from './health.js';
 import { emptyStretch, type Stretch } from './stretch.js';
 

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { type HealthStatus } from '#contracts/metrics.js';
+import { fc } from '#testing/property.js';
 import { type HeldHealth, hold, recoversAfter, worsensAfter } from './hysteresis.js';
 
 const badness = { healthy: 0, degraded: 1, unhealthy: 2 } as const;

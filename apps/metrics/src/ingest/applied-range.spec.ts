@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { AppliedRange } from './applied-range.js';
 
 const maxSeq = Number.MAX_SAFE_INTEGER - 1;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { boundTypes, errorTypeOf, maxTypes } from './error-type.js';
 
 describe('errorTypeOf', () => {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { decodeMessage, maxBodyBytes, maxEvents, type RejectionCode } from './inference-event.js';
 
 const messageMs = Date.parse('2025-01-20T15:30:00Z');

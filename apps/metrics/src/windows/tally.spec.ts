@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { fc } from '#testing/property.js';
 import { type InferenceEvent } from '../ingest/inference-event.js';
 import { type Arm, type Counters, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
 

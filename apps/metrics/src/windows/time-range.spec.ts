@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { AppError } from '#contracts/errors.js';
 import { type SeriesStep } from '#contracts/metrics.js';
+import { fc } from '#testing/property.js';
 import { hourMs, minuteMs } from './tally.js';
 import { dayMs, type Range, rangeOf, shownRange, stepMs, stepOf } from './time-range.js';
 
