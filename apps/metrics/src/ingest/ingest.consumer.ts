@@ -7,6 +7,7 @@ import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { KnownModels } from '../known-models.store.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
+import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
 import { ensureInferenceStream } from './inference.stream.js';
 import { IngestCore } from './ingest-core.js';
@@ -30,6 +31,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     store: IngestStore,
     known: KnownModels,
+    types: ErrorTypes,
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
@@ -38,6 +40,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     this.core = new IngestCore({
       clock: { now: () => Date.now(), sleep },
       existence: (model_ids) => known.existence(model_ids),
+      types,
       transaction: (work) => store.transaction(work),
       isTransient: (error) => store.isTransient(error),
       committed: (outcome) => this.report(outcome),
