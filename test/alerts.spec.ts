@@ -323,6 +323,37 @@ describe('a delivery', () => {
     await api.data(`/webhooks/${webhook_id}`, { method: 'DELETE' });
   }, 60_000);
 
+  it('as an event that NATS cannot take is delivered after NATS is back, once by its id', async () => {
+    const { model_id } = await api.register();
+    const rule = await failureRule(model_id);
+    await fail(model_id);
+    await inState(model_id, 'firing');
+    await eventually(
+      () => factsOf(model_id),
+      (facts) => facts.length === 1,
+      20_000,
+    );
+    await suite.nats.kill();
+    // The rule ends while NATS is away: PostgreSQL alone is asked, by whoever evaluates.
+    await database.query('UPDATE metrics.alert_rules SET enabled = false WHERE rule_id = $1', [rule.rule_id]);
+    const waiting = (): Promise<pg.QueryResult<{ delivery_id: string; attempts: number }>> =>
+      database.query(
+        `SELECT delivery_id, attempts FROM metrics.deliveries WHERE rule_id = $1 AND webhook_id IS NULL AND state = 'waiting'`,
+        [rule.rule_id],
+      );
+    const { rows } = await eventually(waiting, (found) => (found.rows[0]?.attempts ?? 0) > 0, 20_000);
+    await suite.nats.restart();
+    await eventually(
+      () => factsOf(model_id).catch(() => []),
+      (facts) => facts.length === 2,
+      20_000,
+    );
+    await ticks();
+    expect(await factsOf(model_id)).toEqual(['emr.evt.alerts.firing firing', 'emr.evt.alerts.resolved resolved']);
+    expect(rows).toHaveLength(1);
+    expect((await waiting()).rows).toEqual([]);
+  }, 60_000);
+
   it('is not sent to a cloud metadata address, nor along a redirect', async () => {
     const metadata = await webhook('', { url: 'http://169.254.169.254/latest/meta-data' });
     const redirect = await webhook('/redirect');
