@@ -323,6 +323,37 @@ describe('a delivery', () => {
     await api.data(`/webhooks/${webhook_id}`, { method: 'DELETE' });
   }, 60_000);
 
+  it('as an event that NATS cannot take is delivered after NATS is back, once by its id', async () => {
+    const { model_id } = await api.register();
+    const rule = await failureRule(model_id);
+    await fail(model_id);
+    await inState(model_id, 'firing');
+    await eventually(
+      () => factsOf(model_id),
+      (facts) => facts.length === 1,
+      20_000,
+    );
+    await suite.nats.kill();
+    // The rule ends while NATS is away: PostgreSQL alone is asked, by whoever evaluates.
+    await database.query('UPDATE metrics.alert_rules SET enabled = false WHERE rule_id = $1', [rule.rule_id]);
+    const waiting = (): Promise<pg.QueryResult<{ delivery_id: string; attempts: number }>> =>
+      database.query(
+        `SELECT delivery_id, attempts FROM metrics.deliveries WHERE rule_id = $1 AND webhook_id IS NULL AND state = 'waiting'`,
+        [rule.rule_id],
+      );
+    const { rows } = await eventually(waiting, (found) => (found.rows[0]?.attempts ?? 0) > 0, 20_000);
+    await suite.nats.restart();
+    await eventually(
+      () => factsOf(model_id).catch(() => []),
+      (facts) => facts.length === 2,
+      20_000,
+    );
+    await ticks();
+    expect(await factsOf(model_id)).toEqual(['emr.evt.alerts.firing firing', 'emr.evt.alerts.resolved resolved']);
+    expect(rows).toHaveLength(1);
+    expect((await waiting()).rows).toEqual([]);
+  }, 60_000);
+
   it('is not sent to a cloud metadata address, nor along a redirect', async () => {
     const metadata = await webhook('', { url: 'http://169.254.169.254/latest/meta-data' });
     const redirect = await webhook('/redirect');
@@ -382,6 +413,56 @@ describe('a narrowed key', () => {
     expect((await silence({ model_id: foreign.model_id })).status).toBe(404);
     expect((await silence({ model_id: mine.model_id })).status).toBe(200);
   }, 60_000);
+});
+
+describe('a limit', () => {
+  const until = new Date(Date.now() + 600_000).toISOString();
+  const rule = { metric: 'p95_ms', comparison: { kind: 'fixed', op: 'above', value: 1 }, severity: 'info', enabled: false };
+  it.each([
+    [
+      'alert_rules',
+      1_000,
+      'metrics.alert_rules',
+      `INSERT INTO metrics.alert_rules SELECT (jsonb_populate_record(one, jsonb_build_object('rule_id', gen_random_uuid()))).*
+       FROM metrics.alert_rules one, generate_series(1, $2) WHERE one.name = $1`,
+      post('/alerts/rules', { name: 'limit', ...rule }),
+    ],
+    [
+      'webhooks',
+      100,
+      'metrics.webhooks',
+      `INSERT INTO metrics.webhooks SELECT (jsonb_populate_record(one, jsonb_build_object('webhook_id', gen_random_uuid()))).*
+       FROM metrics.webhooks one, generate_series(1, $2) WHERE one.name = $1`,
+      post('/webhooks', { name: 'limit', url: 'http://127.0.0.1:9/', format: 'json', enabled: false }),
+    ],
+    [
+      'active_silences',
+      1_000,
+      'metrics.silences',
+      `INSERT INTO metrics.silences SELECT (jsonb_populate_record(one, jsonb_build_object('silence_id', gen_random_uuid()))).*
+       FROM metrics.silences one, generate_series(1, $2) WHERE one.reason = $1`,
+      post('/alerts/silences', { matchers: { rule_id: '01890a5d-ac96-774b-bcce-b302099a8057' }, until, reason: 'limit' }),
+    ],
+  ])('of %s is %i, also for those that come at once', async (limit, max, table, copies, { path, ...request }) => {
+    const named = limit === 'active_silences' ? 'reason' : 'name';
+    const isActive = limit === 'active_silences' ? 'until > now()' : 'true';
+    const count = async (): Promise<number> =>
+      (await database.query<{ count: number }>(`SELECT count(*)::int FROM ${table} WHERE ${isActive}`)).rows[0]!.count;
+    await api.data(path, request);
+    await database.query(copies, ['limit', max - 2 - (await count())]);
+    try {
+      const answers = await Promise.all(Array.from({ length: 6 }, () => api.send(path, request)));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 409, 409, 409, 409]);
+      expect(await count()).toBe(max);
+      expect(await api.failure(path, request)).toEqual({ status: 409, code: 'LIMIT_REACHED', details: { limit, max } });
+      if (limit === 'active_silences') {
+        await database.query(`UPDATE ${table} SET until = now() WHERE ${named} = 'limit'`);
+        await api.data(path, request);
+      }
+    } finally {
+      await database.query(`DELETE FROM ${table} WHERE ${named} = 'limit'`);
+    }
+  });
 });
 
 describe('bad input', () => {

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import asyncapi from '@asyncapi/specs';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
+import { Alert, alertTransitions, factStream } from '#contracts/alerts.js';
+import { fieldsOf } from '#contracts/fields.js';
 import { inferenceStream } from '#contracts/inference.js';
+import { objectSchema } from '#gateway/schema.js';
 import { decodeMessage } from '#metrics/ingest/inference-event.js';
 
 interface Schema {
@@ -10,7 +13,7 @@ interface Schema {
 }
 
 interface AsyncApi {
-  channels: Record<string, { address: string | null }>;
+  channels: Record<string, { address: string | null; parameters?: Record<string, { enum: string[] }> }>;
   components: {
     messages: Record<string, { headers?: Schema; payload: Schema; examples: { name: string; headers?: object; payload: object }[] }>;
     schemas: Record<string, Schema>;
@@ -58,7 +61,15 @@ describe('docs/asyncapi.json', () => {
     if (headers) expect(checkOf(headers)(example.headers)).toBe(true);
   });
 
-  it.each(examples.filter(({ message }) => message !== 'acknowledgement'))(
+  it('describes the change of an alert as the suite tells it', () => {
+    const { address, parameters } = described.channels.alerts!;
+    expect(parameters?.transition?.enum).toEqual(alertTransitions);
+    for (const transition of alertTransitions) expect(address?.replace('{transition}', transition)).toBe(factStream.ofAlert(transition));
+    expect(described.components.schemas.Alert).toEqual(objectSchema([...fieldsOf(Alert).values()]));
+    expect(described.components.messages.alertChange?.examples.map(({ name }) => name).sort()).toEqual([...alertTransitions].sort());
+  });
+
+  it.each(examples.filter(({ message }) => message === 'event' || message === 'batch'))(
     'has an example of $message ($example.name) that is counted',
     ({ example }) => {
       const { events, rejected } = decode(example.payload);
@@ -89,7 +100,9 @@ describe('docs/asyncapi.json', () => {
 });
 
 describe('docs/events.md', () => {
-  const blocks = [...text.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block!);
+  const [inferences = '', alerts = ''] = text.split(/^## Alerts$/m);
+  const blocksOf = (part: string): string[] => [...part.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block!);
+  const blocks = blocksOf(inferences);
   const cli = /^nats .*request (\S+) ([\s\S]*?)'(\{.*?\})'$/m.exec(text);
 
   it.each([...blocks, cli?.[3] ?? ''])('has an example that is counted: %s', (block) => {
@@ -105,6 +118,16 @@ describe('docs/events.md', () => {
       expect(cli?.[2]).toContain(`-H ${name}:`);
     for (const word of [inferenceStream.subject, inferenceStream.name, inferenceStream.subjects]) expect(text).toContain(word);
     expect(decode({ events: new Array(501).fill({ model_id: 'm', timing_ms: 1 }) }).rejected[0]?.code).toBe('INVALID_BATCH');
+  });
+
+  it('tells of alerts with the subjects of the suite and an example that fits the description', () => {
+    for (const transition of alertTransitions) expect(alerts).toContain(`\`${factStream.ofAlert(transition)}\``);
+    expect(alerts).toContain(`\`${factStream.name}\``);
+    const [example, ...more] = blocksOf(alerts);
+    expect(more).toEqual([]);
+    const check = checkOf({ $ref: '#/components/schemas/AlertChange' });
+    void check(JSON.parse(example!));
+    expect(check.errors).toBeNull();
   });
 
   it('shows the way for any language in at most 20 lines', () => {

@@ -1,4 +1,7 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
+import { inferenceStream } from '#contracts/inference.js';
 import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -56,4 +59,26 @@ describe('when NATS loses everything it has stored', () => {
       ({ status }) => status === 200,
     );
   }, 60_000);
+});
+
+describe('when an operator deletes the event stream by mistake', () => {
+  it('it is made anew within ten seconds, and what comes then is counted', async () => {
+    const { model_id } = await api.register();
+    const connection = await connect({ servers: new URL(suite.nats.url).host });
+    try {
+      await (await jetstreamManager(connection)).streams.delete(inferenceStream.name);
+    } finally {
+      await connection.close();
+    }
+    await eventually(
+      () => api.send(`/registry/${model_id}/inference?timing_ms=5`, { method: 'POST' }),
+      ({ status }) => status === 200,
+      10_000,
+    );
+    await eventually(
+      () => api.data<{ total_inferences: number }>(`/registry/${model_id}/metrics`),
+      ({ total_inferences }) => total_inferences === 1,
+    );
+    expect((await fetch(`${suite.root}/readyz`)).status).toBe(200);
+  }, 30_000);
 });

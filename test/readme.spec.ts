@@ -4,10 +4,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { RestClient } from '#client/rest-client.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { freePort } from '#embedded/ports.js';
 import { ensureCatalogue } from '#standalone/demo/catalogue.process.js';
-import { RestClient } from '#standalone/demo/rest-client.js';
 import { startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -23,7 +23,7 @@ function blockUnder(heading: string): string {
 }
 
 it('the first steps of the README all work as they stand there, also after the demo', async () => {
-  await ensureCatalogue(new RestClient(suite.api.url, suite.admin_key), 'http://127.0.0.1:9');
+  await ensureCatalogue(new RestClient({ url: suite.root, key: suite.admin_key }), 'http://127.0.0.1:9');
   const lines = blockUnder('First steps');
   // What the reader fills in: the address and key that were printed, and the id of the first answer.
   const filled = lines

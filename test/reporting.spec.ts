@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { InferenceReporter } from '#client/inference-reporter.js';
 import { inferenceStream } from '#contracts/inference.js';
@@ -153,6 +154,22 @@ describe('recording an inference', () => {
     refusedAtOnce(await record(model_id, key()), 'no');
     expect((await record(model_id, key())).status).toBe(200);
     expect(await settledTotal(model_id, 2)).toBe(2);
+    const { num_replicas } = (await streams.info(inferenceStream.name)).config;
+    expect((await streams.info('KV_emr_idempotency')).config).toMatchObject({ num_replicas, max_bytes: 256 * 1024 ** 2 });
+  }, 30_000);
+
+  it('keeps idempotency keys in the bucket that an operator made beforehand, as it is', async () => {
+    const { model_id } = await api.register();
+    const headers = { 'idempotency-key': randomUUID() };
+    const { streams } = await jetstreamManager(connection);
+    await streams.delete('KV_emr_idempotency');
+    refusedAtOnce(await record(model_id, headers), 'no');
+    await new Kvm(connection).create('emr_idempotency', { ttl: 3_600_000, history: 1, max_bytes: 1024 ** 2, replicas: 1 });
+    expect((await record(model_id, headers)).status).toBe(200);
+    expect((await record(model_id, headers)).status).toBe(200);
+    expect(await settledTotal(model_id, 1)).toBe(1);
+    const { config, state } = await streams.info('KV_emr_idempotency');
+    expect([config.max_bytes, state.messages]).toEqual([1024 ** 2, 1]);
   }, 30_000);
 
   it('answers 503 when there is no stream', async () => {

@@ -46,6 +46,26 @@ describe('retention', () => {
       () => api.data<{ total_inferences: number }>(`/registry/${due.model_id}/metrics`),
       ({ total_inferences }) => total_inferences === 1,
     );
+    // Judged and told of: by itself, by an alert on every inference.
+    await api.data('/alerts/rules', {
+      method: 'POST',
+      body: {
+        ...{
+          name: 'Any',
+          applies_to: { model_id: due.model_id, status: 'retired' },
+          metric: 'inferences_per_minute',
+          severity: 'info',
+          minimum_inferences: 0,
+        },
+        comparison: { kind: 'fixed', op: 'above', value: 0 },
+      },
+    });
+    await eventually(
+      () => api.data<unknown[]>(`/alerts?model_id=${due.model_id}`),
+      (alerts) => alerts.length === 1,
+      10_000,
+    );
+    expect((await database.query('SELECT 1 FROM metrics.model_health WHERE model_id = $1', [due.model_id])).rowCount).toBe(1);
 
     expect(await retention(true)).toMatchObject({ dry_run: true, models: [{ model_id: due.model_id, retention_days: 30 }] });
     expect((await api.send(`/registry/${due.model_id}`)).status).toBe(200);
@@ -56,7 +76,7 @@ describe('retention', () => {
     expect((await api.send(`/registry/${young.model_id}`)).status).toBe(200);
     const left = (table: string): Promise<number> =>
       database.query(`SELECT 1 FROM ${table} WHERE model_id = $1`, [due.model_id]).then(({ rowCount }) => rowCount ?? 0);
-    for (const table of ['metrics.model_window', 'validation.runs', 'flags.flags']) {
+    for (const table of ['metrics.model_window', 'metrics.model_health', 'metrics.alerts', 'validation.runs', 'flags.flags']) {
       await eventually(
         () => left(table),
         (rows) => rows === 0,

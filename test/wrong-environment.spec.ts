@@ -70,6 +70,7 @@ it('a wrong variable ends a service or the gateway with code 78 and a sentence t
     ['validation', 'NIGHTLY_CRON', '99 99 * * *'],
     ['validation', 'VALIDATION_ALLOWED_NETWORKS', '999.1.1.1/33'],
     ['registry', 'BOOTSTRAP_ADMIN_KEY', `${'k'.repeat(40)} and a space`],
+    ['metrics', 'ERROR_TYPE_RULES', '[{"type":"Feature Store","words":["feast"]}]'],
     ['flags', 'NATS_URL', 'nats://:::'],
     ['flags', 'NATS_URL', `nats://emr:wrong@${guarded.url}`],
     ['gateway', 'NATS_URL', `nats://${guarded.url}`],

@@ -53,15 +53,18 @@ describe(`with seed ${seed}`, () => {
       const random = new Random(seed, 'freeze');
       const before = await suite.redeliveries();
       const steps = schedule(random, ['metrics-a', 'metrics-b'] as const, lastingMs(freezing), [200, 600], [2_300, 3_200]);
-      traffic = await Traffic.start(suite, { random, lasting_ms: lastingMs(freezing) });
-      await carryOut(
-        steps,
-        (replica) => suite.signal(replica, 'SIGSTOP'),
-        (replica) => suite.signal(replica, 'SIGCONT'),
-      );
+      traffic = await Traffic.start(suite, { random, lasting_ms: 3 * lastingMs(freezing) });
+      const freeze = (replica: string): void => suite.signal(replica, 'SIGSTOP');
+      const thaw = (replica: string): void => suite.signal(replica, 'SIGCONT');
+      await carryOut(steps, freeze, thaw);
+      // Where nothing was in the frozen hands, they are frozen again while there is traffic.
+      const more = schedule(random, ['metrics-a', 'metrics-b'] as const, 2 * lastingMs(freezing), [50, 200], [2_300, 2_600]);
+      for (const step of more) {
+        if ((await suite.redeliveries()) > before) break;
+        await carryOut([{ ...step, at_ms: 0 }], freeze, thaw);
+      }
       await traffic.finish();
       expect(await traffic.findings()).toEqual([]);
-      // Otherwise nothing was in the frozen hands.
       expect(await suite.redeliveries()).toBeGreaterThan(before);
     },
     timeoutMs(freezing),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { jetstream, JetStreamApiError } from '@nats-io/jetstream';
+import { jetstream, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { Injectable } from '@nestjs/common';
 import { AppError, raise } from '#contracts/errors.js';
+import { inferenceStream } from '#contracts/inference.js';
 import { currentCaller } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
@@ -10,7 +11,7 @@ import { Nats } from '#runtime/nats.js';
 const bucketName = 'emr_idempotency';
 const keptMs = 24 * 60 * 60_000;
 const maxBytes = 256 * 1024 ** 2;
-/** Of each of the at most two questions to NATS. */
+/** Of each question to NATS: two as a rule, one more for the first key of a gateway. */
 const timeoutMs = 1_000;
 
 /** A request under an Idempotency-Key, as it was when it first came. */
@@ -73,8 +74,11 @@ export class IdempotencyStore {
     }
   }
 
-  private open(): Promise<KV> {
+  /** A bucket that is there stays as an operator made it. A new one is on as many servers as the events that its keys are for. */
+  private async open(): Promise<KV> {
+    const manager = await jetstreamManager(this.nats.connection, { timeout: timeoutMs, checkAPI: false });
+    const { config } = await manager.streams.info(inferenceStream.name);
     const kvm = new Kvm(jetstream(this.nats.connection, { timeout: timeoutMs }));
-    return kvm.create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes });
+    return kvm.create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes, replicas: config.num_replicas });
   }
 }

@@ -1,6 +1,8 @@
 import { Text, Whole } from '#contracts/fields.js';
 import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
 import { ServiceConfig } from '#runtime/config.js';
+import { type ErrorTypeRule } from './ingest/error-type.js';
+import { errorTypeRulesAccepted, isErrorTypeRules, readErrorTypeRules } from './ingest/error-types.js';
 
 export class MetricsConfig extends ServiceConfig {
   /** How often health and alert rules are evaluated. */
@@ -20,11 +22,19 @@ export class MetricsConfig extends ServiceConfig {
   })
   PUBLIC_URL = 'http://127.0.0.1:8080';
 
+  /** Kinds of errors of one's own, tried before the built-in ones. */
+  @Text({ min: 0, max: 50_000, optional: true, rule: isErrorTypeRules, accepted: errorTypeRulesAccepted })
+  ERROR_TYPE_RULES = '';
+
   get apiUrl(): string {
     return `${this.PUBLIC_URL}/api/models/enterprise`;
   }
 
   get webhookNetworks(): string[] {
     return networkList(this.WEBHOOK_ALLOWED_NETWORKS);
+  }
+
+  get errorTypeRules(): ErrorTypeRule[] {
+    return readErrorTypeRules(this.ERROR_TYPE_RULES);
   }
 }

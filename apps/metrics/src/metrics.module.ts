@@ -21,6 +21,7 @@ import { EvaluationSchedule } from './health/evaluation.schedule.js';
 import { HealthStore } from './health/health.store.js';
 import { EvaluationEntity, ModelHealthEntity } from './health/model-health.entity.js';
 import { RecentWindowsStore } from './health/recent-windows.store.js';
+import { ErrorTypes } from './ingest/error-types.js';
 import { IngestConsumer } from './ingest/ingest.consumer.js';
 import { IngestStore } from './ingest/ingest.store.js';
 import { KnownModels } from './known-models.store.js';
@@ -64,6 +65,7 @@ export class MetricsModule {
       controllers: [WindowsHandlers, DeadLettersHandlers, RulesHandlers, AlertsHandlers, SilencesHandlers, WebhooksHandlers, AuditHandlers],
       providers: [
         { provide: MetricsConfig, useValue: config },
+        { provide: ErrorTypes, useValue: new ErrorTypes(config.errorTypeRules) },
         KnownModels,
         IngestStore,
         IngestConsumer,

@@ -24,6 +24,7 @@ import { cursorText, fillPage, uuidCursor } from '#runtime/cursor.js';
 import { insertRow } from '#runtime/rows.js';
 import { KnownModels } from '../known-models.store.js';
 import { AlertRuleEntity } from './alert.entity.js';
+import { assertRoom } from './limits.store.js';
 import { assertCondition } from './rule-checks.js';
 import { isConfined, reaches, withoutNull } from './rule-scope.js';
 
@@ -75,6 +76,7 @@ export class RulesHandlers {
     };
     await this.assertSound(rule);
     return this.database.transaction(async (manager) => {
+      await assertRoom(manager, 'alert_rules');
       await insertRow(manager, AlertRuleEntity, rule);
       await this.audited(manager, 'alert_rule.created', null, rule);
       return rule;

@@ -21,6 +21,7 @@ import { cursorText, fillPage, uuidCursor } from '#runtime/cursor.js';
 import { insertRow } from '#runtime/rows.js';
 import { KnownModels } from '../known-models.store.js';
 import { SilenceEntity } from './alert.entity.js';
+import { assertRoom } from './limits.store.js';
 import { withoutNull } from './rule-scope.js';
 
 const yearMs = 366 * 24 * 60 * 60_000;
@@ -69,6 +70,7 @@ export class SilencesHandlers {
       throw invalidInput([{ field: 'matchers.model_id', accepted: 'a model of this key’s scope, which a narrowed key must name' }]);
     }
     return this.database.transaction(async (manager) => {
+      await assertRoom(manager, 'active_silences');
       await insertRow(manager, SilenceEntity, silence);
       const subject = { subject_type: 'silence', subject_id: silence.silence_id };
       await this.audit.write(manager, { action: 'silence.created', ...subject, reason, before: null, after: silence });

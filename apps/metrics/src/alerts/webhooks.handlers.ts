@@ -28,6 +28,7 @@ import { currentCaller } from '#runtime/caller.js';
 import { badCursor, cursorParts, cursorText, fillPage, uuidCursor } from '#runtime/cursor.js';
 import { insertRow } from '#runtime/rows.js';
 import { DeliveryExecutor } from './delivery.executor.js';
+import { assertRoom } from './limits.store.js';
 import { DeliveryEntity, WebhookEntity } from './webhook.entity.js';
 
 @Controller()
@@ -73,6 +74,7 @@ export class WebhooksHandlers {
       revision: 1,
     };
     return this.database.transaction(async (manager) => {
+      await assertRoom(manager, 'webhooks');
       await insertRow(manager, WebhookEntity, webhook);
       return this.audited(manager, 'webhook.created', null, webhook);
     });

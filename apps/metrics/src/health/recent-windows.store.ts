@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type EntityManager } from 'typeorm';
 import { Sketch } from '#statistics/sketch.js';
-import { minuteMs } from '../windows/tally.js';
+import { hourMs, minuteMs } from '../windows/tally.js';
 import { baselineMinutes } from './health.js';
 import { emptyStretch, type Stretch } from './stretch.js';
 
@@ -40,7 +40,7 @@ export class RecentWindowsStore {
   ): Promise<Map<string, Stretch>> {
     const from_ms = startOfRecent(minutes, now_ms);
     const rows = await read(manager, model_ids, from_ms, now_ms + minuteMs, timings);
-    return stretchesOf(rows, () => (now_ms - from_ms) / minuteMs);
+    return stretchesOf(rows, (now_ms - from_ms) / minuteMs);
   }
 
   /** By model, the 24 hours before its last `minutes`; every model is there. Up to 15 minutes old. */
@@ -50,8 +50,11 @@ export class RecentWindowsStore {
     const stale = model_ids.filter((model_id) => !fresh(model_id));
     if (stale.length) {
       const to_ms = startOfRecent(minutes, now_ms);
-      const rows = await read(manager, stale, to_ms - baselineMinutes * minuteMs, to_ms, true);
-      const days = stretchesOf(rows, (first_ms) => (to_ms - first_ms) / minuteMs);
+      const from_ms = to_ms - baselineMinutes * minuteMs;
+      const days = stretchesOf(await readByHours(manager, stale, from_ms, to_ms), baselineMinutes);
+      for (const [id, first_ms] of await firstMinutes(manager, [...days.keys()], from_ms, to_ms)) {
+        days.get(id)!.minutes = (to_ms - first_ms) / minuteMs;
+      }
       for (const id of stale) this.baselines.set(keyOf(id), { stretch: days.get(id) ?? emptyStretch(baselineMinutes), read_ms: now_ms });
     }
     return new Map(model_ids.map((model_id) => [model_id, this.baselines.get(keyOf(model_id))?.stretch ?? emptyStretch(baselineMinutes)]));
@@ -83,15 +86,46 @@ async function read(manager: EntityManager, model_ids: string[], from_ms: number
   return rows;
 }
 
+/** As `read` with timings, but whole hours as one row each: what is left of the first and the last hour comes in minutes. */
+async function readByHours(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number): Promise<Row[]> {
+  const firstHour_ms = Math.ceil(from_ms / hourMs) * hourMs;
+  const lastHour_ms = Math.floor(to_ms / hourMs) * hourMs;
+  const rowsOfModel = (firstHour_ms - from_ms + to_ms - lastHour_ms) / minuteMs + (lastHour_ms - firstHour_ms) / hourMs;
+  const chunk = Math.max(1, Math.floor(rowsAnswered / rowsOfModel));
+  const rows: Row[] = [];
+  for (let at = 0; at < model_ids.length; at += chunk) {
+    const part = await manager.query<Row[]>(
+      `SELECT ${columns} FROM metrics.model_window
+       WHERE model_id = ANY($1) AND flag_key = '' AND variant = '' AND (
+         period = 'minute' AND window_start >= $2 AND window_start < $3
+         OR period = 'hour' AND window_start >= $3 AND window_start < $4
+         OR period = 'minute' AND window_start >= $4 AND window_start < $5)`,
+      [model_ids.slice(at, at + chunk), ...[from_ms, firstHour_ms, lastHour_ms, to_ms].map((ms) => new Date(ms))],
+    );
+    for (const row of part) rows.push(row);
+  }
+  return rows;
+}
+
+/** By model, the first minute with inferences, in epoch milliseconds: an hour does not say which of its minutes that was. */
+async function firstMinutes(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number): Promise<Map<string, number>> {
+  const rows = await manager.query<{ model_id: string; first: Date | null }[]>(
+    `SELECT model_id, (
+       SELECT min(window_start) FROM metrics.model_window
+       WHERE model_id = asked.model_id AND flag_key = '' AND variant = '' AND period = 'minute' AND window_start >= $2 AND window_start < $3
+     ) AS first FROM unnest($1::text[]) AS asked (model_id)`,
+    [model_ids, new Date(from_ms), new Date(to_ms)],
+  );
+  return new Map(rows.flatMap(({ model_id, first }) => (first ? [[model_id, first.getTime()] as const] : [])));
+}
+
 const startOfRecent = (minutes: number, now_ms: number): number => (Math.floor(now_ms / minuteMs) - minutes) * minuteMs;
 
-function stretchesOf(rows: Row[], minutesSince: (first_ms: number) => number): Map<string, Stretch> {
+function stretchesOf(rows: Row[], minutes: number): Map<string, Stretch> {
   const stretches = new Map<string, Stretch>();
-  const firsts = new Map<string, number>();
   for (const row of rows) {
-    const stretch = stretches.get(row.model_id) ?? emptyStretch(0);
+    const stretch = stretches.get(row.model_id) ?? emptyStretch(minutes);
     stretches.set(row.model_id, stretch);
-    firsts.set(row.model_id, Math.min(firsts.get(row.model_id) ?? Infinity, row.window_start.getTime()));
     stretch.total += Number(row.total);
     stretch.successful += Number(row.successful);
     stretch.sum_ms += row.sum_ms;
@@ -99,6 +133,5 @@ function stretchesOf(rows: Row[], minutesSince: (first_ms: number) => number): M
     if (row.max_ms !== null) stretch.max_ms = Math.max(stretch.max_ms ?? -Infinity, row.max_ms);
     if (row.sketch) stretch.timings.merge(Sketch.parse(row.sketch));
   }
-  for (const [model_id, stretch] of stretches) stretch.minutes = minutesSince(firsts.get(model_id) ?? 0);
   return stretches;
 }

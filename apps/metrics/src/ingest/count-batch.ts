@@ -1,5 +1,6 @@
 import { sumsOf, Tally, type WindowSum } from '../windows/tally.js';
 import { type AppliedRange } from './applied-range.js';
+import { type ErrorTypes } from './error-types.js';
 import { type DecodedMessage, encodeEvent, type InferenceEvent, positionsOf } from './inference-event.js';
 
 /** A message of the stream, decoded. */
@@ -69,11 +70,12 @@ export async function countBatch(
   transaction: IngestTransaction,
   messages: readonly IngestMessage[],
   existence: ReadonlyMap<string, Existence>,
+  types: ErrorTypes,
   now_ms: number,
 ): Promise<BatchOutcome> {
   const ledger = await transaction.lockLedger([...new Set(messages.map(({ source }) => source))]);
   const fresh = messages.filter(({ source, sequence }) => ledger.get(source)?.add(sequence));
-  const outcome = await countEvents(transaction, fresh, existence, now_ms);
+  const outcome = await countEvents(transaction, fresh, existence, types, now_ms);
   await transaction.saveLedger(ledger);
   return { ...outcome, repeated_messages: messages.length - fresh.length };
 }
@@ -83,13 +85,14 @@ export async function countEvents(
   transaction: Pick<IngestTransaction, 'claimEventIds' | 'armsOf' | 'addWindows' | 'writeLetters'>,
   fresh: readonly IngestMessage[],
   existence: ReadonlyMap<string, Existence>,
+  types: ErrorTypes,
   now_ms: number,
 ): Promise<Omit<BatchOutcome, 'repeated_messages'>> {
   const isKnown = ({ model_id }: InferenceEvent): boolean => existence.get(model_id) === 'known';
 
   const unclaimed = await claim(transaction, fresh, isKnown);
   const boundArm = await armBound(transaction, fresh, isKnown);
-  const tally = new Tally();
+  const tally = new Tally(types);
   const letters: Letter[] = [];
   let repeated_events = 0;
   for (const message of fresh) {

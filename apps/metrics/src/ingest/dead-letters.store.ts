@@ -8,6 +8,7 @@ import { KnownModels } from '../known-models.store.js';
 import { WindowSums } from '../windows/window-sums.store.js';
 import { countEvents, type Existence } from './count-batch.js';
 import { DeadLetterEntity } from './dead-letter.entity.js';
+import { ErrorTypes } from './error-types.js';
 import { decodeMessage, type InferenceEvent } from './inference-event.js';
 import { PostgresTransaction } from './ingest.store.js';
 
@@ -18,6 +19,7 @@ export class DeadLettersStore {
   constructor(
     private readonly database: DataSource,
     private readonly known: KnownModels,
+    private readonly types: ErrorTypes,
     private readonly audit: AuditStore,
   ) {}
 
@@ -61,7 +63,7 @@ export class DeadLettersStore {
   ): Promise<void> {
     const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => manager.query<Row[]>(sql, parameters);
     const messages = letters.map((letter) => ({ ...letter, batch: false, events: events.get(letter) ?? [], rejected: [] }));
-    await countEvents(new PostgresTransaction(query, this.windows), messages, existence, Date.now());
+    await countEvents(new PostgresTransaction(query, this.windows), messages, existence, this.types, Date.now());
     const ids = letters.map(({ letter_id }) => letter_id);
     await manager.delete(DeadLetterEntity, ids);
     for (const letter of letters) {

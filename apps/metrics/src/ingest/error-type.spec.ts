@@ -85,6 +85,22 @@ describe('errorTypeOf', () => {
     expect(errorTypeOf(`${'x '.repeat(256)}timeout`)).toBe('unknown_error');
   });
 
+  it('tries rules of one’s own before the built-in ones, and after names that the producer gives', () => {
+    const own = [
+      { type: 'feature_store_error', words: ['feature store', 'feast'] },
+      { type: 'second_error', words: ['feast', 'tokeniser'] },
+    ];
+    expect(errorTypeOf('could not connect to the Feature Store', undefined, own)).toBe('feature_store_error');
+    expect(errorTypeOf('ValueError: FEAST has no entity', undefined, own)).toBe('feature_store_error');
+    expect(errorTypeOf('RuntimeError: the tokeniser timed out', undefined, own)).toBe('second_error');
+    expect(errorTypeOf('no words of theirs: timed out', undefined, own)).toBe('timeout_error');
+    expect(errorTypeOf('custom_error: feast', undefined, own)).toBe('custom_error');
+    expect(errorTypeOf('feast', 'custom_error', own)).toBe('custom_error');
+    expect(errorTypeOf('timed out', 'FeastError', own)).toBe('feature_store_error');
+    expect(errorTypeOf(`${'x '.repeat(256)}feast`, undefined, own)).toBe('unknown_error');
+    expect(errorTypeOf('a.b', undefined, [{ type: 'dot_error', words: ['a.c', '.*'] }])).toBe('unknown_error');
+  });
+
   it('answers a snake_case token of at most 64 characters for any text', () => {
     fc.assert(
       fc.property(

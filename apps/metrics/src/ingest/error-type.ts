@@ -42,26 +42,39 @@ const rules: readonly (readonly [type: string, words: RegExp])[] = [
 
 const typeOfWords = (text: string): string | undefined => rules.find(([, words]) => words.test(text))?.[0];
 
+/** A kind of errors of one's own: those whose message has one of the words in it. Words are plain text in lower case. */
+export interface ErrorTypeRule {
+  type: string;
+  words: readonly string[];
+}
+
 /**
  * The snake_case type an error is counted under. In this order:
  * 1. `error_type`, where the producer gives one that is a snake_case token of at most 64 characters; any other text there is read like a message;
  * 2. a message that is, or begins before its first colon with, a token ending in `_error` of at most 64 characters: that token;
- * 3. a message that begins with an exception's class (`ValueError: …`, `java.net.ConnectException: …`): by the words of the class;
- * 4. by the words of its first 512 characters, see `rules`;
- * 5. `unknown_error`.
+ * 3. by the first of `own` that has a word in its first 512 characters, in upper or lower case;
+ * 4. a message that begins with an exception's class (`ValueError: …`, `java.net.ConnectException: …`): by the words of the class;
+ * 5. by the words of its first 512 characters, see `rules`;
+ * 6. `unknown_error`.
  */
-export function errorTypeOf(error: string | undefined, error_type?: string): string {
-  if (error_type && token.test(error_type)) return error_type;
-  return (error_type && typeOfMessage(error_type)) || (error && typeOfMessage(error)) || 'unknown_error';
+export function errorTypeOf(error: string | undefined, error_type?: string, own: readonly ErrorTypeRule[] = []): string {
+  if (error_type && isErrorType(error_type)) return error_type;
+  return (error_type && typeOfMessage(error_type, own)) || (error && typeOfMessage(error, own)) || 'unknown_error';
 }
 
-function typeOfMessage(message: string): string | undefined {
+/** A snake_case token of at most 64 characters. */
+export const isErrorType = (text: string): boolean => token.test(text);
+
+function typeOfMessage(message: string, own: readonly ErrorTypeRule[]): string | undefined {
   const text = message.slice(0, maxRead).trim();
   const head = text.split(':', 1)[0] ?? '';
   if (errorToken.test(head)) return head;
+  const lower = text.toLowerCase();
+  const ofOwn = own.find(({ words }) => words.some((word) => lower.includes(word)));
+  if (ofOwn) return ofOwn.type;
   const className = head.slice(head.lastIndexOf('.') + 1);
   const ofClass = exceptionClass.test(className) ? typeOfWords(className.toLowerCase()) : undefined;
-  return ofClass ?? typeOfWords(text.toLowerCase());
+  return ofClass ?? typeOfWords(lower);
 }
 
 /** `type` where it is known or there is room for one more, else `other`. `known`: the types counted for the model so far. */

@@ -1,4 +1,5 @@
 import { type BatchOutcome, countBatch, type Existence, type IngestMessage, type IngestTransaction } from './count-batch.js';
+import { type ErrorTypes } from './error-types.js';
 
 /** What can be done with a message that was taken from the stream. None of these throws; one that gets lost means that it comes again. */
 export interface Delivery {
@@ -20,6 +21,7 @@ export interface Taken {
 export interface IngestPorts {
   clock: { now(): number; sleep(ms: number): Promise<void> };
   existence(model_ids: string[]): Promise<Map<string, Existence>>;
+  types: ErrorTypes;
   /** Commits what `work` did, or nothing of it. When it rejects, it may have committed all the same. */
   transaction(work: (transaction: IngestTransaction) => Promise<BatchOutcome>): Promise<BatchOutcome>;
   /** Whether the same transaction may succeed later: the database is away, or the transaction lost a race. */
@@ -114,7 +116,7 @@ export class IngestCore {
     let extended = clock.now();
     for (;;) {
       try {
-        ports.committed(await ports.transaction((open) => countBatch(open, messages, existence, clock.now())));
+        ports.committed(await ports.transaction((open) => countBatch(open, messages, existence, ports.types, clock.now())));
         for (const { delivery } of batch) delivery.ack();
         return;
       } catch (error) {

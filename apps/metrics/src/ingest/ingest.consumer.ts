@@ -7,6 +7,7 @@ import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { KnownModels } from '../known-models.store.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
+import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
 import { ensureInferenceStream } from './inference.stream.js';
 import { IngestCore } from './ingest-core.js';
@@ -15,6 +16,12 @@ import { IngestStore } from './ingest.store.js';
 /** Held by one replica. Refilled when half of it has been stored, so that the next batch is there before the last is done. */
 const maxBuffered = 2_000;
 const retryMs = 500;
+/**
+ * How often the server says that a pull request lives on, and how long one lasts. A deleted stream takes its requests along without a word:
+ * it is missed after two heartbeats, where the client's own 15 s would mean half a minute.
+ */
+const heartbeatMs = 2_000;
+const pullMs = 10_000;
 /** With work and no commit for this long a replica says that it is not ready. */
 const stalledMs = 30_000;
 
@@ -30,6 +37,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     store: IngestStore,
     known: KnownModels,
+    types: ErrorTypes,
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
@@ -38,6 +46,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     this.core = new IngestCore({
       clock: { now: () => Date.now(), sleep },
       existence: (model_ids) => known.existence(model_ids),
+      types,
       transaction: (work) => store.transaction(work),
       isTransient: (error) => store.isTransient(error),
       committed: (outcome) => this.report(outcome),
@@ -68,7 +77,12 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
       try {
         const stream = await ensureInferenceStream(await this.nats.manager(), this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
-        const messages = await consumer.consume({ max_messages: maxBuffered, threshold_messages: maxBuffered / 2 });
+        const messages = await consumer.consume({
+          max_messages: maxBuffered,
+          threshold_messages: maxBuffered / 2,
+          idle_heartbeat: heartbeatMs,
+          expires: pullMs,
+        });
         this.messages = messages;
         if (this.stopped) messages.stop();
         this.consuming = true;
@@ -82,7 +96,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** A pull request dies with the server that held it, and the client does not always ask anew. */
+  /** A pull request dies with the server or the stream that held it, and the client does not always ask anew. */
   private async restartWhenStale(messages: ConsumerMessages): Promise<void> {
     for await (const status of messages.status()) {
       if (status.type === 'heartbeats_missed' && status.count >= 2) messages.stop();

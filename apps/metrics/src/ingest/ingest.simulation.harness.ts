@@ -1,6 +1,7 @@
 import { AppliedRange } from './applied-range.js';
 import { type BatchOutcome, type EventId, eventIdKey, type Existence, type IngestTransaction, type Letter } from './count-batch.js';
 import { type WindowSum } from '../windows/tally.js';
+import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
 import { IngestCore, type Taken } from './ingest-core.js';
 
@@ -285,6 +286,7 @@ class Replica {
         await this.step();
         return simulation.existence(ids);
       },
+      types: new ErrorTypes(),
       transaction: async (work) => {
         await this.step();
         if (simulation.chance(0.03, 'database away')) throw new Away('no connection');

@@ -1,4 +1,5 @@
 import { fc } from '#testing/property.js';
+import { ErrorTypes } from '../ingest/error-types.js';
 import { type InferenceEvent } from '../ingest/inference-event.js';
 import { type Arm, type Counters, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
 
@@ -178,7 +179,7 @@ describe('Tally', () => {
   it('hands out counters that are not its own', () => {
     const tally = tallyOf([inference()]);
     tally.lifetimes()[0]!.counters.merge(tally.windows(minuteMs)[0]!.counters);
-    tally.windows(minuteMs)[0]!.counters.add(inference(), now);
+    tally.windows(minuteMs)[0]!.counters.add(inference(), now, new ErrorTypes());
     expect(tally.lifetimes()[0]!.counters.total).toBe(1);
   });
 });

@@ -1,5 +1,5 @@
 import { Sketch } from '#statistics/sketch.js';
-import { errorTypeOf } from '../ingest/error-type.js';
+import { ErrorTypes } from '../ingest/error-types.js';
 import { type InferenceEvent } from '../ingest/inference-event.js';
 
 export const minuteMs = 60_000;
@@ -29,7 +29,7 @@ export class Counters {
   /** How often each error type came. */
   readonly errors = new Map<string, number>();
 
-  add(event: InferenceEvent, occurred_at_ms: number): void {
+  add(event: InferenceEvent, occurred_at_ms: number, types: ErrorTypes): void {
     this.sketch.add(event.timing_ms);
     this.total += 1;
     this.sum_ms += event.timing_ms;
@@ -39,7 +39,7 @@ export class Counters {
     if (event.success) this.successful += 1;
     else {
       this.failed += 1;
-      this.#addErrors(errorTypeOf(event.error, event.error_type), 1);
+      this.#addErrors(types.of(event.error, event.error_type), 1);
     }
   }
 
@@ -98,8 +98,13 @@ interface ArmMinutes extends Arm {
 export class Tally {
   /** By model_id; those of arms by model_id, flag_key and variant with NULs between, which none of them holds. */
   readonly #arms = new Map<string, ArmMinutes>();
+  readonly #types: ErrorTypes;
   #total = 0;
   #clamped = 0;
+
+  constructor(types = new ErrorTypes()) {
+    this.#types = types;
+  }
 
   /** How many inferences were added. */
   get total(): number {
@@ -121,9 +126,9 @@ export class Tally {
     const occurred_at_ms = clamped ? now_ms : event.occurred_at_ms;
     const { model_id, flag_key, variant } = event;
     const minute_ms = windowStart(occurred_at_ms, minuteMs);
-    this.#countersOf(model_id, '', '', minute_ms).add(event, occurred_at_ms);
+    this.#countersOf(model_id, '', '', minute_ms).add(event, occurred_at_ms, this.#types);
     if (flag_key !== undefined && variant !== undefined)
-      this.#countersOf(model_id, flag_key, variant, minute_ms).add(event, occurred_at_ms);
+      this.#countersOf(model_id, flag_key, variant, minute_ms).add(event, occurred_at_ms, this.#types);
     this.#total += 1;
     if (clamped) this.#clamped += 1;
   }

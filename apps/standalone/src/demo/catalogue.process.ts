@@ -1,6 +1,6 @@
+import { type RestClient, RestError } from '#client/rest-client.js';
 import { type Model, type ModelStatus, type Serving } from '#contracts/registry.js';
 import { type DemoModel, flags, models, stepsTo, testCases } from './catalogue.js';
-import { type RestClient } from './rest-client.js';
 
 /** Brings the catalogue about; what is there already is used again. Resolves to the models in the catalogue's order. */
 export async function ensureCatalogue(rest: RestClient, serverUrl: string): Promise<Model[]> {
@@ -8,16 +8,28 @@ export async function ensureCatalogue(rest: RestClient, serverUrl: string): Prom
   for (const model of models) registered.push(await ensureModel(rest, model, serverUrl));
   for (const { version, flag } of flags) {
     const model = registered.find((known) => known.name === version.name && known.version === version.version);
-    await rest.ensure('/flags', { ...flag, model_id: model?.model_id ?? null }, 'FLAG_EXISTS');
+    await rest.post('/flags', { body: { ...flag, model_id: model?.model_id ?? null } }).catch(unless('FLAG_EXISTS'));
   }
-  for (const testCase of testCases) await rest.ensure('/validation/cases', testCase, 'TEST_CASE_EXISTS');
+  for (const testCase of testCases) await rest.post('/validation/cases', { body: testCase }).catch(unless('TEST_CASE_EXISTS'));
   return registered;
 }
 
+/** What is there already is no failure: the error that says so, or the error is thrown on. */
+const unless =
+  (code: string) =>
+  (error: unknown): RestError => {
+    if (error instanceof RestError && error.code === code) return error;
+    throw error;
+  };
+
 async function ensureModel(rest: RestClient, { status, served, ...model }: DemoModel, serverUrl: string): Promise<Model> {
-  let known = await rest.ensure<Model>('/registry', model, 'MODEL_EXISTS', ({ model_id }) => rest.get(`/registry/${String(model_id)}`));
+  let known: Model = await rest.post('/registry', { body: model }).catch((error: unknown) => {
+    const { details } = unless('MODEL_EXISTS')(error);
+    return rest.get('/registry/{model_id}', { params: { path: { model_id: String(details?.model_id) } } });
+  });
+  const params = { path: { model_id: known.model_id } };
   for (const to of stepsLeft(known.status, status)) {
-    known = await rest.send<Model>('POST', `/registry/${known.model_id}/status`, { to, reason: 'demo' });
+    known = await rest.post('/registry/{model_id}/status', { params, body: { to, reason: 'demo' } });
   }
   if (!served || known.status === 'retired') return known;
   const serving: Serving =
@@ -25,7 +37,7 @@ async function ensureModel(rest: RestClient, { status, served, ...model }: DemoM
       ? { protocol: 'oip_v2', url: serverUrl, model_name: served.as }
       : { protocol: 'http_json', url: `${serverUrl}/predict/${served.as}` };
   if (known.serving?.url === serving.url && known.serving.protocol === serving.protocol) return known;
-  return rest.send<Model>('PATCH', `/registry/${known.model_id}`, { serving });
+  return rest.patch('/registry/{model_id}', { params, body: { serving } });
 }
 
 /** A demo that was interrupted is finished; what someone has released, replaced or retired since stays as it is. */

@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { type Metrics, type ModelHealth } from '#contracts/metrics.js';
+import { RestClient } from '#client/rest-client.js';
 import { type Model } from '#contracts/registry.js';
-import { type RunResult } from '#contracts/validation.js';
 import { type Standalone } from '../standalone.process.js';
 import { ensureCatalogue } from './catalogue.process.js';
 import { flags, models, testCases } from './catalogue.js';
 import { replay } from './replay.process.js';
 import { countsLine, metricsTable, percentilesLine, type Replayed, type Validated, validationTable } from './report.js';
-import { RestClient } from './rest-client.js';
 import { parseTrace } from './trace.js';
 
 export interface DemoOptions extends Pick<Standalone, 'url' | 'key' | 'nats_url'> {
@@ -29,7 +27,7 @@ const examples = new URL('../../../../examples/', import.meta.url);
  * until then.
  */
 export async function runDemo({ url, key, nats_url, speed, print }: DemoOptions): Promise<() => Promise<void>> {
-  const rest = new RestClient(url, key);
+  const rest = new RestClient({ url: new URL(url).origin, key });
   const { startModelServer } = (await import(new URL('model-server/server.mjs', examples).href)) as ModelServerModule;
   const server = await startModelServer();
   try {
@@ -73,14 +71,14 @@ async function replayTrace({ rest, live, nats_url, speed, print }: TraceReplay):
     ids.map(async (model_id, index): Promise<Replayed> => {
       const [before, timings] = [totals[index] ?? 0, published.get(model_id) ?? []];
       await untilCounted(rest, model_id, before + timings.length, deadline);
-      return { before, published: timings, after: await rest.get<ModelHealth>(`/registry/${model_id}/health`) };
+      return { before, published: timings, after: await rest.get('/registry/{model_id}/health', { params: { path: { model_id } } }) };
     }),
   );
   print(`\n${metricsTable(replayed)}\n  ${countsLine(replayed)}\n  ${percentilesLine(replayed)}`);
 }
 
 const totalOf = async (rest: RestClient, model_id: string): Promise<number> =>
-  (await rest.get<Metrics>(`/registry/${model_id}/metrics`)).total_inferences;
+  (await rest.get('/registry/{model_id}/metrics', { params: { path: { model_id } } })).total_inferences;
 
 /** Gives up at the deadline without a word: the counts are reported as they are then. */
 async function untilCounted(rest: RestClient, model_id: string, wanted: number, deadline: number): Promise<void> {
@@ -90,7 +88,7 @@ async function untilCounted(rest: RestClient, model_id: string, wanted: number, 
 async function validate(rest: RestClient, served: Model[]): Promise<Validated[]> {
   const validated: Validated[] = [];
   for (const model of served) {
-    const run = await rest.send<RunResult>('POST', '/validation/run', { model_id: model.model_id });
+    const run = await rest.post('/validation/run', { body: { model_id: model.model_id } });
     validated.push({ model, protocol: model.serving?.protocol ?? '', run });
   }
   return validated;
