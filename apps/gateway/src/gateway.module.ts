@@ -1,11 +1,10 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, RouterModule } from '@nestjs/core';
 import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
-import { CallerInterceptor } from './caller.interceptor.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
-import { EnvelopeInterceptor } from './envelope.interceptor.js';
+import { Figures } from './figures.store.js';
 import { FlagsController } from './flags.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
@@ -44,10 +43,9 @@ class SurfaceModule {
         { provide: GatewayConfig, useValue: config },
         KeyGuard,
         { provide: APP_GUARD, useExisting: KeyGuard },
-        { provide: APP_INTERCEPTOR, useClass: CallerInterceptor },
-        { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
+        Figures,
         InferencePublisher,
         IdempotencyStore,
       ],

@@ -60,5 +60,17 @@ export class InferencePublisher {
   }
 }
 
-const eventOf = ({ success = true, error, occurred_at, ...inference }: InferenceItem, received_at: string): string =>
-  JSON.stringify({ ...inference, success, error: error?.slice(0, maxErrorLength), occurred_at: occurred_at ?? received_at });
+function eventOf(inference: InferenceItem, received_at: string): string {
+  const { model_id, timing_ms, success = true, error, error_type, occurred_at = received_at, event_id, flag_key, variant } = inference;
+  return JSON.stringify({
+    model_id,
+    timing_ms,
+    success,
+    error: error?.slice(0, maxErrorLength),
+    error_type,
+    occurred_at,
+    event_id,
+    flag_key,
+    variant,
+  });
+}

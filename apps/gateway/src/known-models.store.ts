@@ -24,7 +24,7 @@ export class KnownModels extends VisibleRecords<Model> {
 
   /** What the registry just answered, known here before the view brings it round. */
   learn(model: Model): Model {
-    this.models.apply(model);
+    this.models.learn(model);
     return model;
   }
 }

@@ -1,12 +1,18 @@
 import { Controller, Get } from '@nestjs/common';
-import { getMetrics, getPerformance, type Metrics, MetricsRequest, ModelHealth } from '#contracts/metrics.js';
-import { getModel, ModelRef } from '#contracts/registry.js';
+import { getMetrics, type Metrics, MetricsRequest, ModelHealth } from '#contracts/metrics.js';
+import { ModelRef } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
+import { Figures } from './figures.store.js';
+import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller()
 export class MetricsController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownModels,
+    private readonly figures: Figures,
+  ) {}
 
   @Get('registry/:model_id/metrics')
   @Serves({
@@ -16,8 +22,10 @@ export class MetricsController {
     from: 'query',
     summary: 'Get comprehensive performance metrics for a model',
   })
-  getMetrics(@Input() input: MetricsRequest): Promise<Metrics> {
-    return this.bus.ask(getMetrics, input);
+  async getMetrics(@Input() input: MetricsRequest): Promise<Metrics> {
+    if (Object.keys(input).length > 1) return this.bus.ask(getMetrics, input);
+    const { model_id } = await this.known.require(input.model_id);
+    return this.figures.metricsOf(model_id);
   }
 
   @Get('registry/:model_id/health')
@@ -29,11 +37,9 @@ export class MetricsController {
     from: 'query',
     summary: 'Get comprehensive health status for a model',
   })
-  async getHealth(@Input() input: ModelRef): Promise<ModelHealth> {
-    const [model, { metrics, health_status, reasons, since }] = await Promise.all([
-      this.bus.ask(getModel, input),
-      this.bus.ask(getPerformance, input),
-    ]);
+  async getHealth(@Input() { model_id }: ModelRef): Promise<ModelHealth> {
+    const model = await this.known.require(model_id);
+    const { metrics, health_status, reasons, since } = await this.figures.performanceOf(model_id);
     return {
       model_id: model.model_id,
       name: model.name,

@@ -48,7 +48,7 @@ export class ModelsController {
   @Get('registry/:model_id')
   @Serves({ ...getModel, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get detailed information about a specific model' })
   getModel(@Input() input: ModelRef): Promise<Model> {
-    return this.bus.ask(getModel, input);
+    return this.known.require(input.model_id);
   }
 
   @Patch('registry/:model_id')

@@ -16,6 +16,9 @@ export interface Served {
   path: string[];
   /** Where the rest of the input comes from. */
   from: 'query' | 'body';
+  takesIfMatch: boolean;
+  /** Whether it answers with a page. */
+  isList: boolean;
 }
 
 interface ServesOptions {
@@ -60,6 +63,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
   const fields = [...fieldsOf(input).values()];
   const rest = fields.filter(({ name }) => !path.includes(name) && name !== 'if_match');
   const item = itemOf(output);
+  const takesIfMatch = fields.some(({ name }) => name === 'if_match');
   const responses: MethodDecorator[] = [
     ApiOkResponse({ description: 'Success', schema: envelope(componentRef(item ?? output), item !== null) }),
     ...[400, 401, 403, 404, 409, 412, 413, 429, 500, 503].map((status) =>
@@ -67,7 +71,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
     ),
   ];
   return applyDecorators(
-    SetMetadata(servedKey, { role, input, output, path, from } satisfies Served),
+    SetMetadata(servedKey, { role, input, output, path, from, takesIfMatch, isList: item !== null } satisfies Served),
     HttpCode(200),
     ApiBearerAuth(),
     ApiOperation({ summary, description: `Role: \`${role}\`.` }),
@@ -78,9 +82,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
     ...(from === 'body' && rest.length
       ? [ApiBody({ schema: objectSchema(rest) as never, required: rest.some(({ required }) => required) })]
       : []),
-    ...(fields.some(({ name }) => name === 'if_match')
-      ? [ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that the change is based on.' })]
-      : []),
+    ...(takesIfMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that the change is based on.' })] : []),
     ...responses,
   );
 }
@@ -122,24 +124,24 @@ export const Input = createParamDecorator((_: unknown, context: ExecutionContext
   return readInput(served, context.switchToHttp().getRequest<FastifyRequest>());
 });
 
-export function readInput({ input, path, from }: Served, request: FastifyRequest): object {
+export function readInput({ input, path, from, takesIfMatch }: Served, request: FastifyRequest): object {
   const params = request.params as Record<string, string>;
   const query = request.query as Record<string, unknown>;
   if (from === 'query' && request.body !== undefined)
     throw invalidInput([{ field: '(body)', accepted: 'no body; the input is the query' }]);
-  const rest = from === 'query' ? fromTexts(input, query) : bodyOf(request.body, query);
-  const fixed = Object.keys(rest).filter((name) => path.includes(name) || name === 'if_match');
+  const values = { ...(from === 'query' ? fromTexts(input, query) : bodyOf(request.body, query)) };
+  const fixed = [...path, 'if_match'].filter((name) => Object.hasOwn(values, name));
   if (fixed.length)
     throw invalidInput(
       fixed.map((field) => ({
         field,
-        value: rest[field],
+        value: values[field],
         accepted: field === 'if_match' ? 'the If-Match header instead' : 'only in the path',
       })),
     );
-  const takesIfMatch = fieldsOf(input).has('if_match');
-  const if_match = takesIfMatch ? ifMatch(request.headers['if-match']) : undefined;
-  return parse(input, { ...rest, ...pick(params, path), ...(if_match !== undefined && { if_match }) });
+  for (const name of path) values[name] = params[name];
+  if (takesIfMatch) values.if_match = ifMatch(request.headers['if-match']);
+  return parse(input, values);
 }
 
 function bodyOf(body: unknown, query: Record<string, unknown>): Record<string, unknown> {
@@ -150,6 +152,3 @@ function bodyOf(body: unknown, query: Record<string, unknown>): Record<string, u
     throw invalidInput([{ field: '(body)', accepted: 'a JSON object' }]);
   return body as Record<string, unknown>;
 }
-
-const pick = (from: Record<string, string>, names: string[]): Record<string, string | undefined> =>
-  Object.fromEntries(names.map((name) => [name, from[name]]));

@@ -49,14 +49,19 @@ interface FieldRule {
 }
 
 const fieldsByClass = new WeakMap<object, Map<string, Field>>();
+/** With those of the parents; forgotten when a class gets another field. */
+const allFieldsByClass = new WeakMap<object, Map<string, Field>>();
 
 /** Every field of a data class, its parents' first. */
-export function fieldsOf(target: DataClass): Map<string, Field> {
+export function fieldsOf(target: DataClass): ReadonlyMap<string, Field> {
+  const known = allFieldsByClass.get(target);
+  if (known) return known;
   const fields = new Map<string, Field>();
   const chain: object[] = [];
   for (let type: object | null = target; typeof type === 'function'; type = Object.getPrototypeOf(type) as object | null)
     chain.unshift(type);
   for (const type of chain) for (const [name, field] of fieldsByClass.get(type) ?? []) fields.set(name, field);
+  allFieldsByClass.set(target, fields);
   return fields;
 }
 
@@ -80,6 +85,7 @@ function field(rule: FieldRule, options: FieldOptions, nested: PropertyDecorator
       check,
     });
     fieldsByClass.set(prototype.constructor, own);
+    allFieldsByClass.delete(prototype.constructor);
     registerDecorator({
       name: 'field',
       target: prototype.constructor,

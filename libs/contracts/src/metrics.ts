@@ -267,3 +267,13 @@ export const getSeries = request('metrics.get_series', { input: SeriesRequest, o
 export const getArms = request('metrics.get_arms', { input: ArmsRequest, output: Arms });
 export const getTick = request('metrics.get_tick', { input: TickRequest, output: Tick });
 export const getPerformance = request('metrics.get_performance', { input: ModelRef, output: Performance });
+
+/**
+ * Told on core NATS after each commit of counted events, `{model_ids}`: figures of these models that were read before are old. Null: of any
+ * model. It may get lost: whoever keeps figures keeps them for a second at most.
+ */
+export const countedNotice = 'emr.notice.metrics.counted';
+
+export interface CountedNotice {
+  model_ids: string[] | null;
+}

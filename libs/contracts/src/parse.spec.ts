@@ -1,7 +1,8 @@
+import { fc } from '#testing/property.js';
 import { AppError } from './errors.js';
 import { FlagChange, NewFlag } from './flags.js';
 import { InferenceRecord } from './inference.js';
-import { fromTexts, parse } from './parse.js';
+import { fromTexts, parse, problemsIn } from './parse.js';
 import { ModelChange, ModelFilter, NewModel } from './registry.js';
 import { NewTestCase } from './validation.js';
 
@@ -52,6 +53,32 @@ describe('parsing plain data', () => {
     [NewModel, { ...model, constructor: 1, toString: 1 }, ['constructor', 'toString']],
   ])('refuses what %p does not accept, naming the field: %j', (type, value, fields) => {
     expect(refused(type, value).sort()).toEqual(fields.sort());
+  });
+
+  it('accepts exactly what nothing is said against', () => {
+    const values = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom('a', '1.0.0', 'ensemble', 1, 0.5, [], {}, undefined, NaN));
+    const some = (names: string[]): fc.Arbitrary<Record<string, unknown>> => fc.dictionary(fc.constantFrom(...names), values);
+    const expectation = some(['path', 'op', 'value', 'min', 'surprise']).map((rest) => ({ op: 'exists', ...rest }));
+    const cases = fc.oneof(
+      some(['name', 'version', 'sport', 'retention_days', 'description', 'serving']).map((rest): [new () => object, object] => [
+        NewModel,
+        { ...model, ...rest },
+      ]),
+      some(['url', 'protocol', 'timeout_ms', '__proto__']).map((serving): [new () => object, object] => [NewModel, { ...model, serving }]),
+      fc
+        .tuple(some(['description', 'max_duration_ms', 'applies_to']), fc.array(fc.oneof(expectation, values)))
+        .map(([rest, expectations]): [new () => object, object] => [
+          NewTestCase,
+          { test_case_id: 'a', input: 1, expectations: expectations as object[], ...rest },
+        ]),
+    );
+    fc.assert(
+      fc.property(cases, ([type, value]) => {
+        const problems = problemsIn(type, value as Record<string, unknown>);
+        expect([value, refused(type, value).length > 0]).toEqual([value, problems.length > 0]);
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it('refuses what is nested too deeply wherever it stands, naming where', () => {

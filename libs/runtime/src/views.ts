@@ -11,6 +11,8 @@ const leftoversEveryMs = 10 * 60_000;
 /** A view held in memory: complete once `ready`, then kept up to date. While NATS is away it answers with what it last knew. */
 export class Followed<Record extends object> {
   private readonly records = new Map<string, Record>();
+  /** What the owner answered and the view has not brought round yet. */
+  private readonly ahead = new Map<string, Record>();
   ready = false;
 
   constructor(private readonly contract: ViewContract<Record>) {}
@@ -24,18 +26,37 @@ export class Followed<Record extends object> {
   }
 
   /** What the owner just answered, so that whoever made a change sees it before it has come round. */
+  learn(record: Record & { revision: number }): void {
+    const key = this.contract.keyOf(record);
+    if (revisionOf(this.records.get(key)) >= record.revision) return;
+    this.records.set(key, record);
+    this.ahead.set(key, record);
+  }
+
+  /** What the view says now, unless the owner has already answered with something newer. */
   apply(record: Record): void {
-    this.records.set(this.contract.keyOf(record), record);
+    const key = this.contract.keyOf(record);
+    if (revisionOf(this.ahead.get(key)) > revisionOf(record)) return;
+    this.ahead.delete(key);
+    this.records.set(key, record);
   }
 
   forget(key: string): void {
+    this.ahead.delete(key);
     this.records.delete(key);
+  }
+
+  /** From here on the view says everything anew. */
+  restart(): void {
+    this.ahead.clear();
   }
 
   keys(): IterableIterator<string> {
     return this.records.keys();
   }
 }
+
+const revisionOf = (record: object | undefined): number => (record && 'revision' in record ? Number(record.revision) : 0);
 
 interface Follower<Record> {
   /** Called for each removal, also for those before this process started. Must be idempotent; retried until it succeeds. */
@@ -108,6 +129,7 @@ export class Views implements OnModuleDestroy {
     follower: Follower<Record>,
   ): Promise<void> {
     const kv = await new Kvm(this.nats.js).open(contract.bucket);
+    followed.restart();
     const entries = await kv.watch();
     const stop = (): void => entries.stop();
     this.stops.push(stop);

@@ -52,6 +52,8 @@ export interface BatchOutcome {
   repeated_messages: number;
   /** Events whose event_id had been counted before. */
   repeated_events: number;
+  /** Whose figures have changed. */
+  model_ids: string[];
 }
 
 /** At most this many arms are kept for a model; what comes after counts in the arm `other` of its flag. */
@@ -112,6 +114,7 @@ export async function countEvents(
     clamped: tally.clamped,
     letters: letters.length,
     repeated_events,
+    model_ids: [...new Set(sums.map(({ model_id }) => model_id))],
   };
 }
 

@@ -1,6 +1,7 @@
 import { type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { inferenceStream } from '#contracts/inference.js';
+import { countedNotice, type CountedNotice } from '#contracts/metrics.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
@@ -15,6 +16,8 @@ import { IngestStore } from './ingest.store.js';
 
 /** Held by one replica. Refilled when half of it has been stored, so that the next batch is there before the last is done. */
 const maxBuffered = 2_000;
+/** Models that a notice names; of more it says `any`. */
+const maxNoticed = 1_000;
 const retryMs = 500;
 /**
  * How often the server says that a pull request lives on, and how long one lasts. A deleted stream takes its requests along without a word:
@@ -112,13 +115,16 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  private report({ counted, clamped, letters, repeated_messages, repeated_events }: BatchOutcome): void {
+  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids }: BatchOutcome): void {
     const { events } = this.telemetry;
     events.inc({ outcome: 'counted' }, counted);
     events.inc({ outcome: 'clamped' }, clamped);
     events.inc({ outcome: 'dead_letter' }, letters);
     events.inc({ outcome: 'repeated_message' }, repeated_messages);
     events.inc({ outcome: 'repeated_event' }, repeated_events);
+    if (!model_ids.length || !this.nats.connected) return;
+    const notice: CountedNotice = { model_ids: model_ids.length > maxNoticed ? null : model_ids };
+    this.nats.connection.publish(countedNotice, JSON.stringify(notice));
   }
 }
 
