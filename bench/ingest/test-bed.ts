@@ -1,4 +1,4 @@
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { type ConsumerInfo, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
@@ -102,19 +102,19 @@ export class TestBed {
     };
   }
 
-  /** Messages of the consumer that are not acknowledged. The metrics service acknowledges what it has committed. */
-  async unfinished(durable: string = inferenceStream.durable): Promise<number> {
-    const { num_pending, num_ack_pending } = await this.manager.consumers.info(inferenceStream.name, durable);
-    return num_pending + num_ack_pending;
+  /** What the consumer has not been given, and what it has not acknowledged. The metrics service acknowledges what it has committed. */
+  backlog(durable: string = inferenceStream.durable): Promise<ConsumerInfo> {
+    return this.manager.consumers.info(inferenceStream.name, durable);
   }
 
   /** Resolves once the consumer has acknowledged everything; throws when there is no progress for a minute. */
-  async settled(durable: string = inferenceStream.durable, seen: (unfinished: number) => void = () => undefined): Promise<void> {
+  async settled(durable: string = inferenceStream.durable, seen: (backlog: ConsumerInfo) => void = () => undefined): Promise<void> {
     let least = Infinity;
     let progress = performance.now();
     for (;;) {
-      const unfinished = await this.unfinished(durable);
-      seen(unfinished);
+      const backlog = await this.backlog(durable);
+      seen(backlog);
+      const unfinished = backlog.num_pending + backlog.num_ack_pending;
       if (unfinished === 0) return;
       if (unfinished < least) [least, progress] = [unfinished, performance.now()];
       if (performance.now() - progress > standstillMs) throw new Error(`${unfinished} messages stay unfinished by ${durable}`);
