@@ -8,6 +8,8 @@ import { type TestBed } from './test-bed.js';
 const askedAtOnce = 32;
 const eventsPerSecond = 100_000;
 const traceModels = 3;
+/** The tables of all are held against what was sent; so many are asked for over REST, those of the most events first. */
+const mostModels = 1_000;
 const mostAskedAtOnce = 500;
 
 /** Answers of GET metrics against exact values: of all that was sent, the last of it to two replicas of which one is restarted; and of a real trace. */
@@ -21,7 +23,7 @@ export async function accuracy(bed: TestBed): Promise<Row[]> {
   };
   await Promise.all([publisher.run(), restart()]);
   await bed.check();
-  const all = [...bed.sent.models.keys()];
+  const all = [...bed.sent.models.keys()].slice(0, mostModels);
   const worst = await worstError(bed, all);
   const events = all.reduce((sum, model_id) => sum + bed.sent.total(model_id), 0);
 

@@ -9,7 +9,7 @@ import { upserts } from './upserts.js';
 const inFlight = 256;
 const perBatch = 200;
 const durable = 'bench';
-const perSecond = { singles: 20_000, batches: 200_000, many: 80_000 };
+const perSecond = { singles: 20_000, batches: 200_000, many: 60_000 };
 
 const measured = (values: number[], unit = 'events/s'): Measured => ({ values, unit });
 
