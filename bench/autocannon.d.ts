@@ -1,18 +1,24 @@
 declare module 'autocannon' {
   interface Result {
-    requests: { average: number };
     latency: { p50: number; p99: number };
     non2xx: number;
     errors: number;
     timeouts: number;
-    mismatches: number;
+  }
+  interface Request {
+    path: string;
+    method: 'GET' | 'POST';
+    headers: Record<string, string>;
+    onResponse: (status: number, body: string) => void;
   }
   interface Options {
     url: string;
     connections: number;
-    duration: number;
-    headers?: Record<string, string>;
-    expectBody?: string;
+    /** Seconds. */
+    duration?: number;
+    /** Requests altogether. */
+    amount?: number;
+    requests: Request[];
   }
   export default function autocannon(options: Options): Promise<Result>;
 }

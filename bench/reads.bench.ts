@@ -1,23 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, release, totalmem } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import autocannon from 'autocannon';
-import { natsBinary, systemLookup } from '#embedded/nats-binary.js';
-import { freePort } from '#embedded/ports.js';
-import { type SuiteProcesses, startProcesses, untilOk } from './suite.processes.js';
+import { connections, type Figure, httpLoad, startBare } from './http-load.js';
+import { machineLine, spread, writeSection } from './measurement.js';
+import { type SuiteProcesses, startProcesses } from './suite.processes.js';
 
-const connections = 64;
 const modelCount = 1_000;
 const inferencesEach = 20;
 const measuredModels = 100;
-
-interface Figure {
-  rate: number;
-  p50: number;
-  p99: number;
-}
 
 interface Route {
   name: string;
@@ -34,14 +22,6 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
-
-/** Every answer is compared with the one that the route gave before: a fast wrong answer is none. */
-async function measure(url: string, body: string, headers: Record<string, string>): Promise<Figure> {
-  const result = await autocannon({ url, connections, duration: seconds, headers, expectBody: body });
-  const { non2xx, errors, timeouts, mismatches } = result;
-  if (non2xx + errors + timeouts + mismatches > 0) throw new Error(`${url}: ${JSON.stringify({ non2xx, errors, timeouts, mismatches })}`);
-  return { rate: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 };
-}
 
 async function seed({ url, key }: SuiteProcesses): Promise<string[]> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
@@ -82,29 +62,22 @@ async function seed({ url, key }: SuiteProcesses): Promise<string[]> {
   return ids;
 }
 
-const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
-const spread = (numbers: number[], digits: number): string =>
-  `${median(numbers).toFixed(digits)} (${Math.min(...numbers).toFixed(digits)}–${Math.max(...numbers).toFixed(digits)})`;
-
 async function compare(suite: SuiteProcesses, { name, path }: Route): Promise<string> {
   const headers = { authorization: `Bearer ${suite.key}` };
   const body = await (await fetch(suite.url + path, { headers })).text();
-  const file = join(suite.directory, 'body.json');
-  writeFileSync(file, body);
-  const port = String(await freePort());
-  const bare = suite.spawn('dist/bench/bare.server.js', [file, port]);
-  const bareUrl = `http://127.0.0.1:${port}/`;
-  await untilOk(bareUrl);
+  const bare = await startBare(suite, body);
+  const asked = [{ path: suite.prefix + path, accepts: (answer: string) => answer === body }];
+  const load = (): Promise<Figure> => httpLoad(suite.origin, asked, { duration: seconds }, headers);
   const ours: Figure[] = [];
   const theirs: Figure[] = [];
   // The first requests meet code that is not compiled yet.
-  await measure(bareUrl, body, {});
-  await measure(suite.url + path, body, headers);
+  await bare.load(seconds);
+  await load();
   for (let round = 0; round < rounds; round++) {
-    theirs.push(await measure(bareUrl, body, {}));
-    ours.push(await measure(suite.url + path, body, headers));
+    theirs.push(await bare.load(seconds));
+    ours.push(await load());
   }
-  bare.kill('SIGTERM');
+  bare.stop();
   const ratios = ours.map(({ rate }, index) => rate / theirs[index]!.rate);
   const column = (figures: Figure[], key: keyof Figure, digits = 0): string =>
     spread(
@@ -114,7 +87,6 @@ async function compare(suite: SuiteProcesses, { name, path }: Route): Promise<st
   return `| \`${name}\` | ${body.length} | ${column(ours, 'rate')} | ${column(ours, 'p50', 0)} | ${column(ours, 'p99', 0)} | ${column(theirs, 'rate')} | ${spread(ratios, 3)} |`;
 }
 
-const load = loadavg()[0] ?? 0;
 const suite = await startProcesses();
 const rows: string[] = [];
 try {
@@ -134,9 +106,8 @@ try {
   await suite.close();
 }
 
-const natsVersion = execFileSync(await natsBinary(systemLookup(), console.log), ['--version'], { encoding: 'utf8' }).trim();
 const table = [
-  `${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}, PostgreSQL 18 (embedded), ${natsVersion}; load before ${load.toFixed(2)}.`,
+  await machineLine(),
   `Five processes, NATS, PostgreSQL and the load generator share the machine. ${rounds} rounds of ${seconds} s each, bare and ours in turn, ${connections} connections, ${modelCount} models, every answer compared byte by byte. Median (min–max).`,
   '',
   '| route | bytes | requests/s | p50 ms | p99 ms | bare Fastify requests/s | ratio |',
@@ -144,11 +115,4 @@ const table = [
   ...rows,
 ].join('\n');
 console.log(`\n${table}`);
-if (values.write) {
-  const target = 'docs/benchmarks.md';
-  const text = readFileSync(target, 'utf8');
-  writeFileSync(
-    target,
-    text.replace(/(<!-- reads -->\n)[\s\S]*?(\n<!-- \/reads -->)/, (_, open: string, close: string) => open + table + close),
-  );
-}
+if (values.write) writeSection('reads', table);

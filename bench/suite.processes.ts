@@ -8,11 +8,30 @@ import { startNats } from '#embedded/nats.js';
 import { freePort } from '#embedded/ports.js';
 import { startPostgres } from '#embedded/postgres.js';
 
+export type App = 'registry' | 'metrics' | 'validation' | 'flags' | 'gateway';
+
+interface Launch {
+  environment?: Record<string, string>;
+  /** Whether it speaks with its parent by messages. */
+  channel?: boolean;
+}
+
 export interface SuiteProcesses {
+  /** Where the gateway listens, without a path. */
+  origin: string;
+  /** Of the REST surface, an absolute path. */
+  prefix: string;
   url: string;
   key: string;
+  nats_url: string;
+  database_url: string;
   directory: string;
-  spawn(script: string, args: string[], environment?: Record<string, string>): ChildProcess;
+  /** Starts one more process of an app, and resolves once it is ready. */
+  start(app: App): Promise<void>;
+  /** Ends processes of an app as an orchestrator does, the oldest first and all unless said otherwise, and waits for it. */
+  stop(app: App, count?: number): Promise<void>;
+  /** Runs a script of dist, which is ended with the suite. */
+  spawn(script: string, args: string[], launch?: Launch): ChildProcess;
   close(): Promise<void>;
 }
 
@@ -22,43 +41,59 @@ export async function startProcesses(): Promise<SuiteProcesses> {
   const postgres = await startPostgres({ dataDir: join(directory, 'postgres') });
   const nats = await startNats({ storeDir: join(directory, 'nats') });
   const key = randomBytes(24).toString('hex');
+  const gatewayPort = await freePort();
+  const origin = `http://127.0.0.1:${gatewayPort}`;
+  const prefix = '/api/models/enterprise';
   const children: ChildProcess[] = [];
-  const start = (script: string, args: string[], environment: Record<string, string> = {}): ChildProcess => {
+  const apps = new Map<App, ChildProcess[]>();
+  const launch = (script: string, args: string[], { environment, channel = false }: Launch = {}): ChildProcess => {
     const child = spawn(process.execPath, [script, ...args], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'ignore', 'inherit', ...(channel ? (['ipc'] as const) : [])],
       env: { PATH: process.env.PATH, ...environment },
     });
     children.push(child);
     return child;
   };
-  const common = {
-    NATS_URL: nats.url,
-    DATABASE_URL: postgres.url,
-    KEY_PEPPER: key,
-    BOOTSTRAP_ADMIN_KEY: key,
-    LOG_LEVEL: 'warn',
-    HOST: '127.0.0.1',
-    PROBE_HOST: '127.0.0.1',
+  const start = async (app: App): Promise<void> => {
+    const port = String(app === 'gateway' ? gatewayPort : await freePort());
+    const child = launch(`dist/apps/${app}/main.js`, [], {
+      environment: {
+        NATS_URL: nats.url,
+        DATABASE_URL: postgres.url,
+        KEY_PEPPER: key,
+        BOOTSTRAP_ADMIN_KEY: key,
+        LOG_LEVEL: 'warn',
+        HOST: '127.0.0.1',
+        PROBE_HOST: '127.0.0.1',
+        PORT: port,
+        PROBE_PORT: port,
+      },
+    });
+    apps.set(app, [...(apps.get(app) ?? []), child]);
+    await untilOk(`http://127.0.0.1:${port}/readyz`);
   };
-  let url = '';
-  for (const app of ['registry', 'metrics', 'validation', 'flags', 'gateway']) {
-    const port = String(await freePort());
-    start(`dist/apps/${app}/main.js`, [], { ...common, PORT: port, PROBE_PORT: port });
-    url = `http://127.0.0.1:${port}`;
-    await untilOk(`${url}/readyz`);
-  }
+  const end = async (child: ChildProcess): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exit;
+  };
+  for (const app of ['registry', 'metrics', 'validation', 'flags', 'gateway'] as const) await start(app);
   return {
-    url: `${url}/api/models/enterprise`,
+    origin,
+    prefix,
+    url: origin + prefix,
     key,
+    nats_url: nats.url,
+    database_url: postgres.url,
     directory,
-    spawn: start,
+    start,
+    async stop(app, count = Infinity) {
+      await Promise.all((apps.get(app) ?? []).splice(0, count).map(end));
+    },
+    spawn: launch,
     async close() {
-      for (const child of children) {
-        if (child.exitCode !== null || child.signalCode !== null) continue;
-        const exit = once(child, 'exit');
-        child.kill('SIGTERM');
-        await exit;
-      }
+      for (const child of children) await end(child);
       await Promise.all([postgres.stop(), nats.stop()]);
       await rm(directory, { recursive: true, force: true });
     },

@@ -1,4 +1,5 @@
-// `npm run bench -- <name> [--rounds N] [--seconds N] [--write]`: compiles and runs one of bench/*.bench.ts.
+// `npm run bench -- <name> [--rounds N] [--seconds N] [--write]`: compiles and runs one of bench/*.bench.ts. Of `ingest` also
+// [--only name,name], and the long run --only growth [--events N].
 import { readdirSync } from 'node:fs';
 import { checkNode, install } from './install.mjs';
 
