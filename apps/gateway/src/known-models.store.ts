@@ -25,6 +25,10 @@ export class KnownModels extends VisibleRecords<Model> {
   /** What the registry just answered, known here before the view brings it round. */
   learn(model: Model): Model {
     this.models.learn(model);
+    if (model.status !== 'stable') return model;
+    // There is one stable version of a name: another one was deprecated with this change.
+    for (const { model_id, name, status } of this.models.values())
+      if (name === model.name && status === 'stable' && model_id !== model.model_id) this.models.doubt(model_id);
     return model;
   }
 }

@@ -41,6 +41,11 @@ export class Followed<Record extends object> {
     this.records.set(key, record);
   }
 
+  /** What may have been changed along with something else: its owner is asked until the view brings it. */
+  doubt(key: string): void {
+    this.records.delete(key);
+  }
+
   forget(key: string): void {
     this.ahead.delete(key);
     this.records.delete(key);
