@@ -204,6 +204,21 @@ describe('a regression', () => {
   });
 });
 
+describe('a run that nobody waits for', () => {
+  it('is answered as running at once, and comes to its end', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 200 });
+    const model = await api.registerAs('canary', { serving: { protocol: 'http_json', url: plain.url } });
+    await addCase(model, isOne);
+    const started = await api.data<RunResult>('/validation/run', { method: 'POST', body: { model_id: model.model_id, wait: false } });
+    expect(started).toMatchObject({ status: 'running', total_tests: 1, passed_tests: 0 });
+    const ended = await eventually(
+      () => details(started),
+      ({ status }) => status !== 'running',
+    );
+    expect(ended).toMatchObject({ status: 'passed', passed_tests: 1 });
+  });
+});
+
 describe('the nightly validation', () => {
   it('judges every canary and stable model, once however often it is asked for', async () => {
     plain.answer = () => ({ json: { y: 1 }, afterMs: 100 });

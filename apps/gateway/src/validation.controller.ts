@@ -48,8 +48,7 @@ export class ValidationController {
   async run(@Input() input: RunRequest): Promise<RunResult> {
     const deadline = Date.now() + deadlineMs;
     let run = await this.bus.ask(startRun, input);
-    while (run.status === 'running') {
-      if (Date.now() > deadline) throw serviceUnavailable('validation');
+    while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
       run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
     }
     const { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity } = run;

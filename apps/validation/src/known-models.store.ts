@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { inScope } from '#contracts/access.js';
 import { modelNotFound } from '#contracts/errors.js';
-import { getModel, type Model, modelsView } from '#contracts/registry.js';
+import { getModel, listModels, type Model, type ModelStatus, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
@@ -38,9 +38,25 @@ export class KnownModels extends VisibleRecords<Model> {
     return this.bus.ask(getModel, { model_id });
   }
 
-  /** What a night validates: every canary and stable model. */
-  active(): Model[] {
-    return [...this.models.values()].filter(({ status }) => status === 'canary' || status === 'stable');
+  /** What a night validates: every canary and stable model. Asked of the registry: the view may not yet know of a promotion. */
+  async active(): Promise<Model[]> {
+    const found = new Map<string, Model>();
+    // A model promoted between the two lists is in both, or in the second.
+    for (const status of ['canary', 'stable'] as const) {
+      for (const model of await this.withStatus(status)) found.set(model.model_id, model);
+    }
+    return [...found.values()];
+  }
+
+  private async withStatus(status: ModelStatus): Promise<Model[]> {
+    const models: Model[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.bus.ask(listModels, { status, limit: 1000, cursor });
+      models.push(...page.items);
+      cursor = page.next_cursor ?? undefined;
+    } while (cursor);
+    return models;
   }
 
   stableVersionOf(name: string): Model | undefined {

@@ -64,7 +64,7 @@ export class NightlyExecutor implements OnModuleDestroy {
     const renew = (): Promise<unknown> => this.nightlies.update({ nightly_id, unfinished: true }, { lease_until: leaseFrom(Date.now()) });
     const alive = setInterval(() => void renew().catch(() => undefined), leaseMs / 3);
     try {
-      for (const { model_id } of this.known.active()) {
+      for (const { model_id } of await this.known.active()) {
         if (this.executor.isStopping) break;
         await this.validate(model_id, nightly_id).catch((error: unknown) => {
           this.logger.failure('A model was left out of the nightly validation', error, { model_id });

@@ -4,6 +4,8 @@ import { instant } from '#runtime/columns.js';
 
 @Entity('runs')
 @Index('runs_of_model', ['model_id', 'started_at'])
+@Index('runs_passed_of_model', ['model_id', 'started_at'], { where: `"status" = 'passed'` })
+@Index('runs_of_nightly', ['nightly_id'], { where: '"nightly_id" IS NOT NULL' })
 @Index('runs_running', ['lease_until'], { where: `"status" = 'running'` })
 export class RunEntity implements Run {
   @PrimaryColumn('text')

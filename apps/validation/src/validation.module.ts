@@ -9,6 +9,7 @@ import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { NightlyHandlers } from './nightly.handlers.js';
 import { NightlyEntity, RunEntity } from './run.entity.js';
+import { RunLookups1700000000002 } from './run-lookups.migration.js';
 import { RunExecutor } from './run.executor.js';
 import { RunsHandlers } from './runs.handlers.js';
 import { RunsStore } from './runs.store.js';
@@ -22,7 +23,7 @@ import { ValidationSchedule } from './validation.schedule.js';
 export const validationSchema: Schema = {
   name: 'validation',
   entities: [TestCaseEntity, RunEntity, NightlyEntity, AuditEntity],
-  migrations: [Validation1700000000001],
+  migrations: [Validation1700000000001, RunLookups1700000000002],
 };
 
 @Module({})

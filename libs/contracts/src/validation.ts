@@ -189,6 +189,9 @@ export class CaseResult extends TestCaseRef {
 export class RunRequest extends ModelRef {
   @Texts({ max: 100, min_items: 1, max_items: 1000, optional: true, description: 'Default: every case that applies to the model.' })
   test_case_ids?: string[];
+
+  @Bool({ optional: true, description: 'false: answer at once, with `status` `running`. Default true.' })
+  wait?: boolean;
 }
 
 export class RunRef {
