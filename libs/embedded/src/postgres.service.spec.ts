@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { isAlive, killHard, newDirectory, occupy, type Owner, query, removeDirectory, startOwner, until } from './embedded.harness.js';
 import { type RunningServer } from './managed-server.js';
 import { freePort } from './ports.js';
@@ -27,8 +29,19 @@ describe('the embedded PostgreSQL', () => {
     return { owner, pid: Number(pid), url };
   };
 
+  /** Making the data takes longer than all that most tests do with them. */
+  let made: string;
+  const copyMade = (to: string): Promise<unknown> => promisify(execFile)('cp', ['-a', `${made}/.`, to]);
+
+  beforeAll(async () => {
+    made = await newDirectory();
+    await (await startPostgres({ dataDir: made, durable: false })).stop();
+  });
+  afterAll(() => removeDirectory(made));
+
   beforeEach(async () => {
     directory = await newDirectory();
+    await copyMade(directory);
   });
 
   afterEach(async () => {
@@ -39,6 +52,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('has one empty database in UTF-8 with byte-wise order, which survives a restart', async () => {
+    await removeDirectory(directory);
     const first = await start();
     const [settings] = await query(
       first.url,
@@ -77,6 +91,7 @@ describe('the embedded PostgreSQL', () => {
 
   it('runs twice at once on two directories', async () => {
     const other = await newDirectory();
+    await copyMade(other);
     const [one, two] = await Promise.all([start(), start({ dataDir: other })]);
     await query(one.url, 'CREATE TABLE only_here ()');
     await expect(query(two.url, 'SELECT * FROM only_here')).rejects.toMatchObject({ code: '42P01' });
@@ -126,7 +141,10 @@ describe('the embedded PostgreSQL', () => {
 
   it('ends with its owner when that ends without stopping it', async () => {
     const { pid } = await startElsewhere();
-    const options = JSON.stringify({ dataDir: join(directory, 'inner'), durable: false });
+    const inner = join(directory, 'inner');
+    await mkdir(inner, { mode: 0o700 });
+    await copyMade(inner);
+    const options = JSON.stringify({ dataDir: inner, durable: false });
     const crashing = await startOwner(
       'postgres',
       `const { pid } = await embedded.startPostgres(${options}); console.log(pid); setTimeout(() => process.exit(3), 50);`,
@@ -145,6 +163,8 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('begins anew after an initdb that was interrupted', async () => {
+    await removeDirectory(directory);
+    await mkdir(directory, { mode: 0o700 });
     await mkdir(join(directory, 'data.new'));
     writeFileSync(join(directory, 'data.new', 'PG_VERSION'), '18\n');
     const server = await start();
