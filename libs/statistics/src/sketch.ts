@@ -17,7 +17,6 @@ export const binCount = highestIndex - lowestIndex + 1;
 const formatVersion = 1;
 const chunk = 64;
 const maxVarintBytes = 8;
-const noCounts = new Float64Array(0);
 const emptyBytes = Uint8Array.of(formatVersion, 0, 0);
 /** Where bytes are written before their number is known. */
 const head = new Uint8Array(1 + 2 * maxVarintBytes);
@@ -38,8 +37,8 @@ export class SketchFormatError extends Error {
  * Merging is addition: any order of any parts gives the same sketch.
  */
 export class Sketch {
-  /** Counts of the bins from #first on. Float64: a lifetime's count passes 2^32; whole numbers are exact to 2^53. */
-  #counts = noCounts;
+  /** Counts of the bins from #first on; no typed array, which costs ten times as much to make, and most sketches live for a batch. */
+  #counts: number[] = [];
   #first = 0;
   #zeros = 0;
   #count = 0;
@@ -221,8 +220,8 @@ export class Sketch {
     const first = Math.floor((length ? Math.min(low, this.#first) : low) / chunk) * chunk;
     const end = Math.ceil((Math.max(high, length ? this.#first + length - 1 : high) + 1) / chunk) * chunk;
     if (length && first === this.#first && end === first + length) return;
-    const counts = new Float64Array(end - first);
-    if (length) counts.set(this.#counts, this.#first - first);
+    const counts = new Array<number>(end - first).fill(0);
+    for (let i = 0, shift = this.#first - first; i < length; i++) counts[i + shift] = this.#counts[i]!;
     this.#counts = counts;
     this.#first = first;
   }

@@ -67,7 +67,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = Promise.all([this.consume(), this.core.run()]);
   }
 
-  /** What was taken is finished; what was not stays on the stream for another replica. */
+  /** What is in hand is finished; the rest goes back at once, for another replica. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     this.messages?.stop();
@@ -108,6 +108,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private take(message: JsMsg, stream: string): void {
+    if (this.stopped) return message.nak();
     this.core.take({
       message: ingestMessageOf(message, stream),
       deliveries: message.info.deliveryCount,
