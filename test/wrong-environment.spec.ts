@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type DataClass } from '#contracts/fields.js';
 import { natsBinary, systemLookup } from '#embedded/nats-binary.js';
 import { freePort } from '#embedded/ports.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
@@ -48,7 +49,7 @@ const secret = 'k'.repeat(40);
 /** How an app ends whose environment is right but for this. */
 async function endOf(app: App | 'standalone', wrong: Record<string, string>): Promise<Ended> {
   const host = '127.0.0.1';
-  const right: Record<string, string> =
+  const others: Record<string, string> =
     app === 'standalone'
       ? { DATA_DIR: directory, PORT: String(await freePort()) }
       : {
@@ -61,7 +62,7 @@ async function endOf(app: App | 'standalone', wrong: Record<string, string>): Pr
           PROBE_PORT: '0',
           LOG_LEVEL: 'error',
         };
-  return runToEnd(app, { ...right, ...wrong }, 60_000);
+  return runToEnd(app, { ...others, ...wrong }, 60_000);
 }
 
 /** Not a stack trace, and nothing beside the sentence but what to do. */
@@ -71,35 +72,47 @@ function expectSentence({ output }: Ended, variable: string): void {
   expect(output.trim().split('\n').length).toBeLessThanOrEqual(2);
 }
 
-it.each<[new () => object, string, string]>([
-  [ValidationConfig, 'NIGHTLY_CRON', '99 99 * * *'],
-  [ValidationConfig, 'VALIDATION_ALLOWED_NETWORKS', '999.1.1.1/33'],
-  [RegistryConfig, 'BOOTSTRAP_ADMIN_KEY', `${'k'.repeat(40)} and a space`],
-  [MetricsConfig, 'ERROR_TYPE_RULES', '[{"type":"Feature Store","words":["feast"]}]'],
+/** All that a process may be told, and right. */
+const right = {
+  NATS_URL: 'nats://127.0.0.1:4222',
+  DATABASE_URL: 'postgres://emr:secret@127.0.0.1:5432/emr',
+  KEY_PEPPER: secret,
+  BOOTSTRAP_ADMIN_KEY: secret,
+};
+
+it.each<[DataClass, variable: string, value: string]>([
   [ServiceConfig, 'NATS_URL', 'nats://:::'],
   [ServiceConfig, 'DATABASE_URL', 'postgres://:::'],
   [ServiceConfig, 'PROBE_PORT', '65536'],
-  [GatewayConfig, 'KEY_PEPPER', 'short'],
+  [ValidationConfig, 'NIGHTLY_CRON', '99 99 * * *'],
+  [ValidationConfig, 'VALIDATION_ALLOWED_NETWORKS', '999.1.1.1/33'],
+  [MetricsConfig, 'WEBHOOK_ALLOWED_NETWORKS', 'http://x'],
+  [RegistryConfig, 'BOOTSTRAP_ADMIN_KEY', `${secret} and a space`],
+  [GatewayConfig, 'KEY_PEPPER', 'too short'],
   [StandaloneConfig, 'NATS_URL', 'nats://:::'],
-  [StandaloneConfig, 'BOOTSTRAP_ADMIN_KEY', `"${'k'.repeat(40)}"`],
-])('the configuration %p refuses %s=%s by name, without showing the value', (type, variable, value) => {
-  const right = { NATS_URL: nats.url, DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', KEY_PEPPER: secret };
-  expect(() => readConfig(type, { ...right, [variable]: value })).toThrow(ConfigError);
-  expect(() => readConfig(type, { ...right, [variable]: value })).toThrow(
-    new RegExp(`^[^]*\\n  ${variable}: must be (?!.*${'k'.repeat(40)})`),
-  );
-  expect(readConfig(type, right)).toBeInstanceOf(type);
+  [StandaloneConfig, 'BOOTSTRAP_ADMIN_KEY', `"${secret}"`],
+])('%p refuses a wrong %s, names it alone and does not repeat its value', (type, variable, value) => {
+  expect(() => readConfig(type, right)).not.toThrow();
+  let refusal: unknown;
+  try {
+    readConfig(type, { ...right, [variable]: value });
+  } catch (error) {
+    refusal = error;
+  }
+  expect(refusal).toBeInstanceOf(ConfigError);
+  const [, sentence, ...more] = (refusal as ConfigError).message.split('\n');
+  expect(sentence).toMatch(new RegExp(`^  ${variable}: must be .`));
+  expect(sentence).not.toContain(value);
+  expect(more).toEqual([]);
 });
 
 it('a wrong variable ends a service or the gateway with code 78 and a sentence that names it', async () => {
   const cases: [App, string, string][] = [
-    ['validation', 'NIGHTLY_CRON', '99 99 * * *'],
+    ['flags', 'NATS_URL', 'nats://:::'],
     ['flags', 'NATS_URL', `nats://emr:wrong@${guarded.url}`],
     ['gateway', 'NATS_URL', `nats://${guarded.url}`],
-    ['flags', 'PROBE_PORT', takenPort],
     ['flags', 'PROBE_HOST', 'no-such-host.invalid'],
     ['gateway', 'PORT', takenPort],
-    ['gateway', 'HOST', '192.0.2.1'],
   ];
   const ends = await Promise.all(cases.map(([app, variable, value]) => endOf(app, { [variable]: value })));
   cases.forEach(([app, variable], index) => {
@@ -112,16 +125,14 @@ it('npm start ends with a sentence for a NATS without JetStream, a data folder t
   const cases: [string, string][] = [
     ['NATS_URL', `nats://emr:right@${guarded.url}`],
     ['DATA_DIR', '/etc/passwd'],
+    // Known only once everything else runs, and then stopped again.
+    ['HOST', '192.0.2.1'],
   ];
   const ends = await Promise.all(cases.map(([variable, value]) => endOf('standalone', { [variable]: value })));
   cases.forEach(([variable], index) => {
     expect([variable, ends[index]?.code]).toEqual([variable, 1]);
     expectSentence(ends[index]!, variable);
   });
-  // Known only once everything else runs, and then stopped again.
-  const ended = await endOf('standalone', { HOST: '192.0.2.1' });
-  expect(ended.code).toBe(1);
-  expectSentence(ended, 'HOST');
 }, 120_000);
 
 describe.each(['flags', 'gateway'] as const)('%s while NATS cannot be reached', (app) => {

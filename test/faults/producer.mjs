@@ -1,13 +1,14 @@
 // A service that publishes inference events and is killed without warning. Run by Traffic (traffic.harness.ts):
-//   node producer.mjs <NATS address> <name> <plan: a message's body a line> <first line to send> <log> <messages per second>
+//   node producer.mjs <NATS address> <name> <plan: a message's body a line> <first line to send> <log> <messages per second> <subject and headers>
+// The last is the contract's `inferenceStream` as JSON: loading the contracts would cost more than all that this does.
 // Messages are numbered from 0; the same bytes are sent again until JetStream acknowledges them. The log is the oracle's, so it is written
 // before a message is sent ("S <name> <sequence> <line>") and after it is acknowledged ("A <name> <sequence>"), past every buffer of this
 // process. SIGTERM: nothing new is sent, and the process ends when all is acknowledged.
 import { openSync, readFileSync, writeSync } from 'node:fs';
 import { connect, createInbox, headers as createHeaders } from '@nats-io/transport-node';
-import { inferenceStream } from '#contracts/inference.js';
 
-const [, , address, name, plan, first, logFile, rate] = process.argv;
+const [, , address, name, plan, first, logFile, rate, contract] = process.argv;
+const inferenceStream = JSON.parse(contract);
 const inFlight = 64;
 const resendMs = 500;
 const tickMs = 10;

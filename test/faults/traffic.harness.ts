@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { eventually } from '../suite.harness.js';
 import { type FaultSuite, killHard, spawnNode } from './fault-suite.harness.js';
@@ -12,7 +13,7 @@ import { type Random } from './seed.harness.js';
 
 const mostEvents = 20;
 /** Messages per second of one producer: on average ten times as many events. */
-const rate = 60;
+const rate = 40;
 
 interface Producer {
   child: ChildProcess;
@@ -153,7 +154,7 @@ export class Traffic {
     const name = `producer-${index}-${this.incarnations++}-${this.directory.slice(-6)}`;
     const sent = this.history().filter(({ producer }) => producer.startsWith(`producer-${index}-`)).length;
     const script = join(process.cwd(), 'test/faults/producer.mjs');
-    return spawnNode([script, this.nats_url, name, plan, String(sent), this.log, String(rate)]);
+    return spawnNode([script, this.nats_url, name, plan, String(sent), this.log, String(rate), JSON.stringify(inferenceStream)]);
   }
 }
 

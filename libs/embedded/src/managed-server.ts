@@ -127,6 +127,8 @@ class Managed implements RunningServer {
     this.stopping.abort();
     await this.revival;
     if (this.pid !== undefined) await shutDown(this.pid, this.plan.name, this.plan.shutdown);
+    // Gone, though this process may not have been told of its exit yet.
+    this.child = undefined;
     rmSync(join(this.plan.directory, pidName), { force: true });
     this.release();
   }
