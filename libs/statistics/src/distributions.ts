@@ -15,8 +15,8 @@ export function normalAbove(z: number): number {
 export const normalTwoSided = (z: number): number => Math.min(1, 2 * normalAbove(Math.abs(z)));
 
 /**
- * The z with P(Z > z) = p, for 0 < p < 1; RangeError otherwise. Start: Abramowitz and Stegun 26.2.23; then Halley's steps on `normalAbove`
- * until nothing moves.
+ * The z with P(Z > z) = p, for 0 < p < 1; RangeError otherwise. Start: Abramowitz and Stegun 26.2.23; then Halley's steps on `normalAbove`,
+ * which treble the digits each.
  */
 export function normalQuantileAbove(p: number): number {
   if (!(p > 0 && p < 1)) throw new RangeError(`A tail probability is between 0 and 1, not ${p}`);
@@ -26,6 +26,7 @@ export function normalQuantileAbove(p: number): number {
   for (let i = 0; i < 5; i++) {
     const step = (normalAbove(z) - p) / (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI));
     z += step / (1 - (z * step) / 2);
+    if (Math.abs(step) < 1e-9 * z) break;
   }
   return z;
 }
