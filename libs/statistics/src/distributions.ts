@@ -50,9 +50,8 @@ export function studentQuantileAbove(p: number, df: number): number {
   let low = 0;
   let high = 1;
   while (studentAbove(high, df) > p) high *= 2;
-  for (let i = 0; i < 200 && low < high; i++) {
+  while (high - low > 1e-12 * high) {
     const middle = (low + high) / 2;
-    if (middle === low || middle === high) break;
     if (studentAbove(middle, df) > p) low = middle;
     else high = middle;
   }

@@ -104,16 +104,22 @@ class Shifts {
 
   /** The shift, between whole ones by interpolation, at which a figure that falls with the shift is `target`; the middle if it stays there. */
   where(figure: (shift: number) => number, target: number): number {
-    let shift = this.lowest;
-    let [before, at] = [0, figure(shift)];
-    while (at > target) {
-      before = at;
-      at = figure(++shift);
+    const first = this.#first((shift) => figure(shift) <= target);
+    const at = figure(first);
+    if (at < target) return first - (target - at) / (figure(first - 1) - at);
+    return (first + this.#first((shift) => figure(shift) < target) - 1) / 2;
+  }
+
+  /** The first shift with a property that all after it have too, and that the last one has, at which all of the candidate are below. */
+  #first(has: (shift: number) => boolean): number {
+    let low = this.lowest;
+    let high = this.lowest + this.#above.length;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (has(middle)) high = middle;
+      else low = middle + 1;
     }
-    if (at < target) return shift - (target - at) / (before - at);
-    let last = shift;
-    while (figure(last + 1) === target) last++;
-    return (shift + last) / 2;
+    return low;
   }
 
   #deviation(shift: number): number {

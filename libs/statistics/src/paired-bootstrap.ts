@@ -70,7 +70,7 @@ export class PairedBootstrap<Row> {
    * no difference, their share is no longer counted but taken from the normal distribution, so that p can pass 2/resamples in a large family.
    * Statistic: the difference over its bootstrap standard deviation.
    *
-   * Work: groups × resamples × sums, at most 2^18 × resamples additions (0.2 s for accuracy with 100,000 rows and 2,000 resamples).
+   * Work: groups × resamples × sums, at most 2^18 × resamples additions (0.3 s for accuracy with 100,000 rows and 2,000 resamples).
    * Rows must be independent of each other. Reasons: those of the metric for either model; `baseline_is_zero` for a ratio; `too_sparse` where
    * the figure is undefined in more than 5 % of the resamples. Throws RangeError for resamples out of range.
    */
@@ -116,15 +116,17 @@ export class PairedBootstrap<Row> {
   #resample(resamples: number, scale: 'difference' | 'ratio'): { differences: Float64Array; effects: Float64Array } {
     const draw = seededRandom(this.seed ^ 0x5bd1e995);
     const sums = new Float64Array(2 * this.metric.size);
+    const groups = new Float64Array(this.#groups.length * sums.length);
+    this.#groups.forEach((group, i) => groups.set(group, i * sums.length));
     const differences = new Float64Array(resamples);
     const effects = new Float64Array(resamples);
     let defined = 0;
     for (let i = 0; i < resamples; i++) {
       sums.fill(0);
-      for (const group of this.#groups) {
+      for (let at = 0; at < groups.length; at += sums.length) {
         const weight = poisson(draw());
         if (weight === 0) continue;
-        for (let k = 0; k < sums.length; k++) sums[k]! += weight * group[k]!;
+        for (let k = 0; k < sums.length; k++) sums[k]! += weight * groups[at + k]!;
       }
       const figures = this.#figures(sums);
       if ('reason' in figures || (scale === 'ratio' && figures.baseline <= 0)) continue;
