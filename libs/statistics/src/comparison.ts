@@ -54,7 +54,10 @@ export interface Comparison {
   n: number;
 }
 
-/** The same comparison in units of `baseline`, a figure above 0: a difference of 3 to a baseline of 60 becomes 0.05. */
+/**
+ * The same comparison in units of `baseline`, a figure above 0: a difference of 3 to a baseline of 60 becomes 0.05. The baseline is taken
+ * as it is, without an error of its own.
+ */
 export function relativeTo(baseline: number, comparison: Comparison): Comparison | Unmeasurable {
   if (!Number.isFinite(baseline)) return { reason: 'not_a_number' };
   if (baseline <= 0) return { reason: 'baseline_is_zero' };
