@@ -7,7 +7,8 @@ export const zeroBelow = 0.001;
 /** The largest value a sketch takes. */
 export const maxValue = 1e7;
 
-const gamma = (1 + relativeAccuracy) / (1 - relativeAccuracy);
+/** The ends of a bin stand in this ratio: 1.0202. */
+export const gamma = (1 + relativeAccuracy) / (1 - relativeAccuracy);
 const indexPerLog = 1 / Math.log(gamma);
 const lowestIndex = Math.ceil(Math.log(zeroBelow) * indexPerLog);
 const highestIndex = Math.ceil(Math.log(maxValue) * indexPerLog);
