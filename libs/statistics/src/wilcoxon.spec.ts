@@ -136,8 +136,8 @@ describe('wilcoxonSignedRank', () => {
     expect(compare([0, 0, 0])).toMatchObject({ p: 1, statistic: 0, effect: 0, rank_biserial: 0, interval: { lower: 0, upper: 0 } });
   });
 
-  it('takes 100,000 rows, most of them 0', () => {
-    const rows = Float64Array.from({ length: 100_000 }, (_, i) => (i % 5 === 0 ? uniform() - 0.4 : 0));
+  it('takes 20,000 rows, most of them 0', () => {
+    const rows = Float64Array.from({ length: 20_000 }, (_, i) => (i % 5 === 0 ? uniform() - 0.4 : 0));
     const comparison = wilcoxonSignedRank(rows) as SignedRankComparison;
     expect(comparison.effect).toBe(0);
     expect(comparison.p).toBeLessThan(1e-6);
