@@ -5,6 +5,11 @@ import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
+import esbuild from 'esbuild';
+
+const services = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
+/** Their entries are bundled instead: see `bundle`. */
+const entries = new Set(services.map((app) => `apps/${app}/src/main.ts`));
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -25,6 +30,7 @@ export async function compile(source, target) {
       const from = join(source, file);
       const to = join(target, file.replace(/\.ts$/, '.js'));
       made.add(to).add(`${to}.map`);
+      if (entries.has(relative(root, from))) return;
       const { code, map } = await transformFile(from, { cwd: root, sourceFileName: relative(dirname(to), from) });
       await put(`${to}.map`, map);
       await put(to, `${code}\n//# sourceMappingURL=${to.split('/').pop()}.map\n`);
@@ -37,9 +43,62 @@ export async function compile(source, target) {
   await Promise.all(stale.filter((file) => !made.has(file)).map((file) => rm(file, { force: true })));
 }
 
+/** What a service may do without and never has, and what is found by its own files. */
+const external = [
+  '@nestjs/platform-express',
+  '@nestjs/websockets',
+  '@nestjs/websockets/*',
+  '@nestjs/microservices/microservices-module',
+  '@fastify/multipart',
+  '@fastify/static',
+  '@fastify/view',
+  '@grpc/*',
+  'amqp-connection-manager',
+  'amqplib',
+  'ioredis',
+  'kafkajs',
+  'mqtt',
+  'pg-native',
+  // Decorators need it when their classes are defined: what is outside is loaded before all that is inside.
+  'reflect-metadata',
+  'swagger-ui-dist',
+];
+
+/**
+ * Makes a service's entry one file with everything that it loads: a process is up in half the time, and most of what a start costs is the
+ * reading of two thousand files. The compiled modules stay beside it for `npm start`, which runs all services in one process.
+ */
+async function bundle(app) {
+  const directory = join(root, 'dist', 'apps', app);
+  const source = join(root, 'apps', app, 'src', 'main.ts');
+  const { code } = await transformFile(source, { cwd: root, sourceMaps: false });
+  const { outputFiles } = await esbuild.build({
+    stdin: { contents: `import 'reflect-metadata';\n${code}`, resolveDir: directory, sourcefile: 'main.js' },
+    outfile: join(directory, 'main.js'),
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    external,
+    // Its paths lead to the sources, of which it would not compile the decorators' types.
+    tsconfigRaw: {},
+    keepNames: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    logLevel: 'error',
+    // Packages in the older format call it, and a module has none of its own.
+    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+  });
+  for (const { path, text } of outputFiles) await put(path, text);
+}
+
 export async function build() {
   const { projects } = JSON.parse(await readFile(join(root, 'nest-cli.json'), 'utf8'));
   await Promise.all(Object.values(projects).map((project) => compile(join(root, project.sourceRoot), join(root, 'dist', project.root))));
+  await Promise.all(services.map(bundle));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

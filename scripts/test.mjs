@@ -1,4 +1,4 @@
-// `npm test`: installs, builds, checks, and runs all tests on servers of their own. `npm test -- <jest arguments>` runs only those tests.
+// `npm test`: installs, builds, checks, and runs all tests on servers of their own, the checks beside the tests. `npm test -- <jest arguments>` runs only those tests.
 import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,16 +16,16 @@ function fail(output, advice) {
   process.exit(1);
 }
 
-if (jestArguments.length === 0) {
-  const { code, output, seconds } = await run(process.execPath, ['scripts/check.mjs']);
-  if (code !== 0) fail(output, 'The checks failed (see above). Mend it, then type: npm run check');
-  console.log(`checks  ${seconds} s`);
-}
+// Tests wait a lot, for processes to start and for lags to end: the checks take what of the machine they leave.
+const checks = jestArguments.length === 0 ? run(process.execPath, ['scripts/check.mjs', '--gently']) : undefined;
 
 const jest = ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${report}`, ...jestArguments];
 const { code, output, seconds } = await run(process.execPath, ['--experimental-vm-modules', '--no-warnings', ...jest], {
   FORCE_COLOR: '0',
 });
+const checked = await checks;
+if (checked) console.log(`checks  ${checked.seconds} s${checked.code === 0 ? '' : '  FAILED'}`);
+if (checked && checked.code !== 0) console.error(`${checked.output}\nThe checks failed (see above). Mend it, then type: npm run check`);
 let counts;
 try {
   counts = JSON.parse(readFileSync(report, 'utf8'));
@@ -50,4 +50,4 @@ for (const { name, assertionResults, message } of counts.testResults) {
 }
 if (code !== 0) console.log('Run one file again with: npm test -- <file>');
 console.log(`${counts.numPassedTests} passed, ${counts.numFailedTests + counts.numRuntimeErrorTestSuites} failed`);
-process.exit(code);
+process.exit(code || (checked?.code ?? 0));

@@ -178,6 +178,8 @@ describe('keys', () => {
       ['/status', { method: 'POST', body: { to: 'canary', reason: 'mine now' } }],
       ['', { method: 'PATCH', body: { description: 'mine now' } }],
     ];
+    // What the gateway has just been asked for by somebody else is not for everybody.
+    for (const path of ['', '/metrics', '/health']) await suite.api.data(`/registry/${foreign.model_id}${path}`);
     for (const [path, request] of requests) {
       const seen = await narrow.send(`/registry/${foreign.model_id}${path}`, request);
       const unknown = await narrow.send(`/registry/nfl_model_00000000${path}`, request);

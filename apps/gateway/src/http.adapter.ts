@@ -44,7 +44,7 @@ class GatewayAdapter extends FastifyAdapter {
     const { request } = reply;
     if (!request.served) return super.reply(reply, body, status);
     reply.code(200);
-    return reply.send(inEnvelope(request.served, body as object, request, reply)) as never;
+    return reply.send(inEnvelope(request.served, body as object, request, reply));
   }
 
   /** Nest's own handler drops Fastify's error codes: what Fastify refuses is answered before it. */

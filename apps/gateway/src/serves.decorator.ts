@@ -3,7 +3,7 @@ import { applyDecorators, createParamDecorator, type ExecutionContext, HttpCode,
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
 import { type FastifyRequest } from 'fastify';
 import { type Role } from '#contracts/access.js';
-import { invalidInput } from '#contracts/errors.js';
+import { type AppError, invalidInput } from '#contracts/errors.js';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { fromTexts, parse } from '#contracts/parse.js';
 import { componentRef, fieldSchema, objectSchema } from './schema.js';
@@ -129,20 +129,15 @@ export function readInput({ input, path, from, takesIfMatch }: Served, request: 
   const query = request.query as Record<string, unknown>;
   if (from === 'query' && request.body !== undefined)
     throw invalidInput([{ field: '(body)', accepted: 'no body; the input is the query' }]);
-  const values = { ...(from === 'query' ? fromTexts(input, query) : bodyOf(request.body, query)) };
-  const fixed = [...path, 'if_match'].filter((name) => Object.hasOwn(values, name));
-  if (fixed.length)
-    throw invalidInput(
-      fixed.map((field) => ({
-        field,
-        value: values[field],
-        accepted: field === 'if_match' ? 'the If-Match header instead' : 'only in the path',
-      })),
-    );
+  const values = from === 'query' ? fromTexts(input, query) : { ...bodyOf(request.body, query) };
+  for (const field of path) if (Object.hasOwn(values, field)) throw misplaced(field, values[field], 'only in the path');
+  if (Object.hasOwn(values, 'if_match')) throw misplaced('if_match', values.if_match, 'the If-Match header instead');
   for (const name of path) values[name] = params[name];
   if (takesIfMatch) values.if_match = ifMatch(request.headers['if-match']);
   return parse(input, values);
 }
+
+const misplaced = (field: string, value: unknown, accepted: string): AppError => invalidInput([{ field, value, accepted }]);
 
 function bodyOf(body: unknown, query: Record<string, unknown>): Record<string, unknown> {
   const stray = Object.keys(query);

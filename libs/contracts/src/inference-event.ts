@@ -1,4 +1,4 @@
-import { isInstant } from './fields.js';
+import { instantMs } from './instant.js';
 
 /** Of one message. */
 export const maxEvents = 500;
@@ -28,11 +28,21 @@ export interface EventProblem {
   accepted: string;
 }
 
-const modelIdPattern = /^[a-z0-9_]{1,64}$/;
+const maxModelIdLength = 64;
 const controlCharacter = /\p{Cc}/u;
 const controlCharacters = /\p{Cc}/gu;
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** 1 to 64 of a-z, 0-9 and _. */
+function isModelId(value: unknown): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > maxModelIdLength) return false;
+  for (let at = 0; at < value.length; at++) {
+    const code = value.charCodeAt(at);
+    if (!((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code === 95)) return false;
+  }
+  return true;
+}
 
 const isName = (value: unknown): value is string =>
   typeof value === 'string' && value.length >= 1 && value.length <= 128 && value.isWellFormed() && !controlCharacter.test(value);
@@ -50,19 +60,19 @@ export function readEvent(value: unknown, now_ms: number): { event: InferenceEve
   const success = value.success ?? true;
   const error = value.error ?? undefined;
   const error_type = value.error_type ?? undefined;
-  const occurred_at = value.occurred_at ?? undefined;
+  const occurred_at_ms = (value.occurred_at ?? undefined) === undefined ? now_ms : instantMs(value.occurred_at);
   const event_id = value.event_id ?? undefined;
   const flag_key = value.flag_key ?? undefined;
   const variant = value.variant ?? undefined;
 
-  if (typeof model_id !== 'string' || !modelIdPattern.test(model_id)) return problem('model_id', '1 to 64 of a-z, 0-9 and _');
+  if (!isModelId(model_id)) return problem('model_id', '1 to 64 of a-z, 0-9 and _');
   if (typeof timing_ms !== 'number' || !(timing_ms >= 0 && timing_ms <= maxTimingMs)) {
     return problem('timing_ms', `a number from 0 to ${maxTimingMs}`);
   }
   if (typeof success !== 'boolean') return problem('success', 'true or false');
   if (error !== undefined && typeof error !== 'string') return problem('error', 'a string');
   if (error_type !== undefined && typeof error_type !== 'string') return problem('error_type', 'a string');
-  if (occurred_at !== undefined && !isInstant(occurred_at)) return problem('occurred_at', 'an RFC 3339 time such as 2025-01-20T15:30:00Z');
+  if (Number.isNaN(occurred_at_ms)) return problem('occurred_at', 'an RFC 3339 time such as 2025-01-20T15:30:00Z');
   if (event_id !== undefined && !isName(event_id)) return problem('event_id', nameAccepted);
   if (flag_key !== undefined && !isName(flag_key)) return problem('flag_key', nameAccepted);
   if (variant !== undefined && !isName(variant)) return problem('variant', nameAccepted);
@@ -74,7 +84,7 @@ export function readEvent(value: unknown, now_ms: number): { event: InferenceEve
       success,
       error: error?.slice(0, maxErrorLength).toWellFormed().replace(controlCharacters, ' '),
       error_type,
-      occurred_at_ms: occurred_at === undefined ? now_ms : Date.parse(occurred_at),
+      occurred_at_ms,
       event_id,
       flag_key,
       variant,

@@ -122,6 +122,18 @@ describe('Sketch', () => {
     expect(twice.serialise()).toEqual(sketchOf([0, 3, 5, 5, 0, 3, 5, 5]).serialise());
   });
 
+  it('adds to bytes as if they had been read, merged and written', () => {
+    fc.assert(
+      fc.property(values, values, (a, b) => {
+        expect(sketchOf(a).addedTo(sketchOf(b).serialise())).toEqual(sketchOf([...a, ...b]).serialise());
+      }),
+    );
+    const full = new Sketch();
+    full.add(1, Number.MAX_SAFE_INTEGER);
+    expect(() => sketchOf([1]).addedTo(full.serialise())).toThrow(RangeError);
+    expect(() => sketchOf([1]).addedTo(Uint8Array.of(1, 0, 0, 0))).toThrow(SketchFormatError);
+  });
+
   it('reads back what it wrote', () => {
     fc.assert(
       fc.property(
@@ -216,6 +228,7 @@ describe('Sketch.parse', () => {
         const bytes = Uint8Array.of(1, ...tail.map((byte, i) => (i < 2 ? byte % 4 : byte)));
         try {
           expect(Sketch.parse(bytes).serialise()).toEqual(bytes);
+          expect(new Sketch().addedTo(bytes)).toEqual(bytes);
           read += 1;
         } catch (error) {
           expect(error).toBeInstanceOf(SketchFormatError);

@@ -7,7 +7,8 @@ export const zeroBelow = 0.001;
 /** The largest value a sketch takes. */
 export const maxValue = 1e7;
 
-const gamma = (1 + relativeAccuracy) / (1 - relativeAccuracy);
+/** The ends of a bin stand in this ratio: 1.0202. */
+export const gamma = (1 + relativeAccuracy) / (1 - relativeAccuracy);
 const indexPerLog = 1 / Math.log(gamma);
 const lowestIndex = Math.ceil(Math.log(zeroBelow) * indexPerLog);
 const highestIndex = Math.ceil(Math.log(maxValue) * indexPerLog);
@@ -17,6 +18,10 @@ export const binCount = highestIndex - lowestIndex + 1;
 const formatVersion = 1;
 const chunk = 64;
 const maxVarintBytes = 8;
+const emptyBytes = Uint8Array.of(formatVersion, 0, 0);
+/** Where bytes are written before their number is known. */
+const head = new Uint8Array(1 + 2 * maxVarintBytes);
+const scratch = new Uint8Array(binCount * 2 * maxVarintBytes);
 
 /** Bytes that are not a sketch as `serialise` writes it. */
 export class SketchFormatError extends Error {
@@ -33,8 +38,8 @@ export class SketchFormatError extends Error {
  * Merging is addition: any order of any parts gives the same sketch.
  */
 export class Sketch {
-  /** Counts of the bins from #first on. Float64: a lifetime's count passes 2^32; whole numbers are exact to 2^53. */
-  #counts = new Float64Array(0);
+  /** Counts of the bins from #first on; no typed array, which costs ten times as much to make, and most sketches live for a batch. */
+  #counts: number[] = [];
   #first = 0;
   #zeros = 0;
   #count = 0;
@@ -132,43 +137,64 @@ export class Sketch {
    * each of them ascending its distance from the one before (the first: from the lowest bin) and its count. A few hundred bytes as a rule.
    */
   serialise(): Uint8Array {
-    const bytes = new Uint8Array(1 + 2 * maxVarintBytes + this.#counts.length * (2 + maxVarintBytes));
-    const bins = this.bins();
-    bytes[0] = formatVersion;
-    let at = writeVarint(bytes, 1, this.#zeros);
-    at = writeVarint(bytes, at, bins.length);
-    let previous = lowestIndex;
-    for (const [index, count] of bins) {
-      at = writeVarint(bytes, at, index - previous);
-      at = writeVarint(bytes, at, count);
-      previous = index;
-    }
-    return bytes.slice(0, at);
+    return this.#written(new BinReader(emptyBytes));
+  }
+
+  /**
+   * The bytes of a sketch of all that `stored`, which is as `serialise` wrote it, and this one have counted: what parsing, merging and
+   * serialising come to, without a sketch being made. Throws SketchFormatError as `parse` does, and RangeError past 2^53 − 1 values.
+   */
+  addedTo(stored: Uint8Array): Uint8Array {
+    return this.#written(new BinReader(stored));
   }
 
   /** Reads what `serialise` wrote. Throws SketchFormatError for all else; work and memory stay bounded by the range, whatever the bytes say. */
   static parse(bytes: Uint8Array): Sketch {
-    if (bytes[0] !== formatVersion) throw new SketchFormatError(`version ${bytes[0] ?? '(no bytes)'} instead of ${formatVersion}`);
-    const reader = new VarintReader(bytes, 1);
+    const reader = new BinReader(bytes);
     const sketch = new Sketch();
-    sketch.#zeros = reader.next();
-    sketch.#count = sketch.#zeros;
-    const length = reader.next();
-    let bin = 0;
-    for (let i = 0; i < length; i++) {
-      const distance = reader.next();
-      const count = reader.next();
-      bin += distance;
-      if (distance === 0 && i > 0) throw new SketchFormatError('the same bin twice');
-      if (bin >= binCount) throw new SketchFormatError('a bin beyond the range');
-      if (count === 0) throw new SketchFormatError('an empty bin');
-      if (sketch.#count + count > Number.MAX_SAFE_INTEGER) throw new SketchFormatError('a total beyond 2^53 − 1');
-      sketch.#cover(bin, bin);
-      sketch.#counts[bin - sketch.#first]! += count;
-      sketch.#count += count;
+    while (reader.next()) {
+      // Each of those that are left is a bin further at the least.
+      if (reader.bin >= sketch.#first + sketch.#counts.length) sketch.#cover(reader.bin, Math.min(reader.bin + reader.left, binCount - 1));
+      sketch.#counts[reader.bin - sketch.#first] = reader.count;
     }
-    if (!reader.atEnd) throw new SketchFormatError('bytes after the last bin');
+    sketch.#zeros = reader.zeros;
+    sketch.#count = reader.total;
     return sketch;
+  }
+
+  #written(stored: BinReader): Uint8Array {
+    let at = 0;
+    let bins = 0;
+    let previous = 0;
+    const write = (bin: number, count: number): void => {
+      at = writeVarint(scratch, writeVarint(scratch, at, bin - previous), count);
+      previous = bin;
+      bins += 1;
+    };
+    let more = stored.next();
+    for (let i = 0; i < this.#counts.length; i++) {
+      const own = this.#counts[i]!;
+      if (own === 0) continue;
+      const bin = i + this.#first;
+      while (more && stored.bin < bin) {
+        write(stored.bin, stored.count);
+        more = stored.next();
+      }
+      const both = more && stored.bin === bin;
+      write(bin, both ? own + stored.count : own);
+      if (both) more = stored.next();
+    }
+    while (more) {
+      write(stored.bin, stored.count);
+      more = stored.next();
+    }
+    if (stored.total + this.#count > Number.MAX_SAFE_INTEGER) throw new RangeError('A sketch holds at most 2^53 − 1 values');
+    head[0] = formatVersion;
+    const headEnd = writeVarint(head, writeVarint(head, 1, stored.zeros + this.#zeros), bins);
+    const bytes = new Uint8Array(headEnd + at);
+    bytes.set(head.subarray(0, headEnd));
+    bytes.set(scratch.subarray(0, at), headEnd);
+    return bytes;
   }
 
   #estimate(q: number): number {
@@ -195,8 +221,8 @@ export class Sketch {
     const first = Math.floor((length ? Math.min(low, this.#first) : low) / chunk) * chunk;
     const end = Math.ceil((Math.max(high, length ? this.#first + length - 1 : high) + 1) / chunk) * chunk;
     if (length && first === this.#first && end === first + length) return;
-    const counts = new Float64Array(end - first);
-    if (length) counts.set(this.#counts, this.#first - first);
+    const counts = new Array<number>(end - first).fill(0);
+    for (let i = 0, shift = this.#first - first; i < length; i++) counts[i + shift] = this.#counts[i]!;
     this.#counts = counts;
     this.#first = first;
   }
@@ -213,6 +239,47 @@ function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   }
   bytes[at++] = rest;
   return at;
+}
+
+/** Reads a serialised sketch bin by bin. Throws SketchFormatError where it is none. */
+class BinReader {
+  readonly zeros: number;
+  /** Bins that are still to come. */
+  left: number;
+  /** Place and count of the latest bin. */
+  bin = 0;
+  count = 0;
+  /** Of all values so far, zeros included. */
+  total: number;
+  private readonly numbers: VarintReader;
+  private first = true;
+
+  constructor(bytes: Uint8Array) {
+    if (bytes[0] !== formatVersion) throw new SketchFormatError(`version ${bytes[0] ?? '(no bytes)'} instead of ${formatVersion}`);
+    this.numbers = new VarintReader(bytes, 1);
+    this.zeros = this.numbers.next();
+    this.total = this.zeros;
+    this.left = this.numbers.next();
+  }
+
+  /** Moves to the next bin; false at the end. */
+  next(): boolean {
+    if (this.left === 0) {
+      if (!this.numbers.atEnd) throw new SketchFormatError('bytes after the last bin');
+      return false;
+    }
+    const distance = this.numbers.next();
+    this.count = this.numbers.next();
+    this.bin += distance;
+    if (distance === 0 && !this.first) throw new SketchFormatError('the same bin twice');
+    if (this.bin >= binCount) throw new SketchFormatError('a bin beyond the range');
+    if (this.count === 0) throw new SketchFormatError('an empty bin');
+    this.total += this.count;
+    if (this.total > Number.MAX_SAFE_INTEGER) throw new SketchFormatError('a total beyond 2^53 − 1');
+    this.first = false;
+    this.left -= 1;
+    return true;
+  }
 }
 
 class VarintReader {

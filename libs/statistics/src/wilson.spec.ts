@@ -16,6 +16,12 @@ describe('wilsonInterval', () => {
     expect(Math.abs(interval.upper - upper)).toBeLessThan(0.00005);
   });
 
+  it('agrees with another computation for a large sample', () => {
+    const { lower, upper } = wilsonInterval(44_156, 45_892, z95);
+    expect(lower).toBeCloseTo(0.9603875, 7);
+    expect(upper).toBeCloseTo(0.9638792, 7);
+  });
+
   it('has the ends whose distance from the share is z standard errors', () => {
     fc.assert(
       fc.property(share, fc.double({ min: 0.1, max: 5, noNaN: true }), ([successes, n], z) => {

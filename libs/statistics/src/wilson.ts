@@ -1,4 +1,4 @@
-/** Both ends are proportions in 0..1. */
+/** The two ends of a confidence interval, in the unit of what they enclose. */
 export interface Interval {
   lower: number;
   upper: number;

@@ -4,7 +4,7 @@ import { type ErrorTypes } from './error-types.js';
 /** What can be done with a message that was taken from the stream. None of these throws; one that gets lost means that it comes again. */
 export interface Delivery {
   ack(): void;
-  /** Gives it back; it comes again after about `ms`. */
+  /** Gives it back; it comes again after about `ms`, for 0 at once. */
   defer(ms: number): void;
   /** It is still being worked on: the wait for its acknowledgement begins anew. */
   extend(): void;
@@ -61,23 +61,25 @@ export class IngestCore {
 
   /** While nothing can be stored, messages come again and again: beyond a bound they are given back. */
   take(taken: Taken): void {
+    if (this.stopped) return taken.delivery.defer(0);
     if (this.queuedBytes > maxQueuedBytes) return taken.delivery.defer(deferMs);
     this.queue.push(taken);
     this.queuedBytes += taken.message.body.length;
     this.wake();
   }
 
-  /** No more is taken on; `run` resolves once what is queued has been stored, or could not be. */
+  /** No more is taken on, and what has only been queued is given back; `run` resolves once what is in hand has been stored, or could not be. */
   stop(): void {
     this.stopped = true;
+    for (const { delivery } of this.queue.splice(0)) delivery.defer(0);
     this.wake();
   }
 
   async run(): Promise<void> {
     const { clock } = this.ports;
-    while (!this.stopped || this.queue.length) {
+    while (!this.stopped) {
       if (this.queue.length === 0) await new Promise<void>((resolve) => (this.wake = resolve));
-      if (this.queuedBytes < smallBytes && !this.stopped) await clock.sleep(lingerMs);
+      if (this.queuedBytes < smallBytes) await clock.sleep(lingerMs);
       const batch = this.nextBatch();
       if (batch.length === 0) continue;
       this.busySince = clock.now();
@@ -99,6 +101,7 @@ export class IngestCore {
     const ids = new Set<string>();
     for (const { message } of batch) for (const { model_id } of message.events) ids.add(model_id);
     const existence = await this.ports.existence([...ids]);
+    if (![...existence.values()].includes('unsure')) return this.store(batch, existence);
     const ready: Taken[] = [];
     for (const taken of batch) {
       const unsure = taken.message.events.some(({ model_id }) => existence.get(model_id) === 'unsure');
@@ -121,8 +124,11 @@ export class IngestCore {
         return;
       } catch (error) {
         ports.failed(error, batch.length);
-        // Given back unfinished: another replica, or this one when it comes back, takes them after the wait.
-        if (this.stopped) return;
+        // Given back unfinished: another replica, or this one when it comes back, takes them.
+        if (this.stopped) {
+          for (const { delivery } of batch) delivery.defer(0);
+          return;
+        }
         if (!ports.isTransient(error)) return this.divide(batch, existence);
       }
       await clock.sleep(retryMs);

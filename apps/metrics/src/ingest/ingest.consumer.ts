@@ -11,7 +11,7 @@ import { type BatchOutcome, type IngestMessage } from './count-batch.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
 import { ensureInferenceStream } from './inference.stream.js';
-import { IngestCore } from './ingest-core.js';
+import { type Delivery, IngestCore } from './ingest-core.js';
 import { IngestStore } from './ingest.store.js';
 
 /** Held by one replica. Refilled when half of it has been stored, so that the next batch is there before the last is done. */
@@ -67,7 +67,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     this.running = Promise.all([this.consume(), this.core.run()]);
   }
 
-  /** What was taken is finished; what was not stays on the stream for another replica. */
+  /** What is in hand is finished; the rest goes back at once, for another replica. */
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     this.messages?.stop();
@@ -108,10 +108,11 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private take(message: JsMsg, stream: string): void {
+    if (this.stopped) return message.nak();
     this.core.take({
       message: ingestMessageOf(message, stream),
       deliveries: message.info.deliveryCount,
-      delivery: { ack: () => message.ack(), defer: (ms) => message.nak(ms), extend: () => message.working() },
+      delivery: new JetStreamDelivery(message),
     });
   }
 
@@ -128,6 +129,22 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
+class JetStreamDelivery implements Delivery {
+  constructor(private readonly message: JsMsg) {}
+
+  ack(): void {
+    this.message.ack();
+  }
+
+  defer(ms: number): void {
+    this.message.nak(ms);
+  }
+
+  extend(): void {
+    this.message.working();
+  }
+}
+
 const wholeNumber = /^\d{1,15}$/;
 
 /**
@@ -135,15 +152,19 @@ const wholeNumber = /^\d{1,15}$/;
  * stored: a stream that has lost its end gives the same places to new messages, but not the same time, which a redelivery keeps.
  */
 function ingestMessageOf(message: JsMsg, stream: string): IngestMessage {
-  const producer = message.headers?.get(inferenceStream.producerHeader);
-  const sequence = message.headers?.get(inferenceStream.sequenceHeader);
+  const { headers, data: body } = message;
+  const producer = headers?.get(inferenceStream.producerHeader);
+  const sequence = headers?.get(inferenceStream.sequenceHeader);
   const numbered = producer && producer.length <= 100 && sequence && wholeNumber.test(sequence);
   const stored_ms = message.time.getTime();
+  const { batch, events, rejected } = decodeMessage(body, stored_ms);
   return {
     source: numbered ? producer : `${stream}:${Math.floor(stored_ms / 1000)}`,
     sequence: numbered ? Number(sequence) : message.info.streamSequence,
-    body: message.data,
-    ...decodeMessage(message.data, stored_ms),
+    body,
+    batch,
+    events,
+    rejected,
   };
 }
 

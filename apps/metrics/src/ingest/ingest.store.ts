@@ -13,6 +13,12 @@ const connections = 1;
 const connectWithinMs = 5_000;
 /** A large batch takes its time, and so does waiting for another replica's. Both far below the wait for an acknowledgement. */
 const statementMs = 10_000;
+/**
+ * Every statement finds a few rows of a large table by their keys. Not knowing how few, the planner may choose to read all of the table, which
+ * costs the more the longer the service runs.
+ */
+const begin =
+  'BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off';
 
 /**
  * The transactions that count. They have a connection of their own: what readers and probes may take, a large batch may not. See
@@ -22,6 +28,7 @@ const statementMs = 10_000;
 export class IngestStore implements OnModuleDestroy {
   private readonly pool: pg.Pool;
   private readonly windows = new WindowSums();
+  private readonly names = new Map<string, string>();
 
   constructor(config: MetricsConfig, logger: Logger) {
     this.pool = new pg.Pool({
@@ -48,11 +55,10 @@ export class IngestStore implements OnModuleDestroy {
     const client = await this.pool.connect();
     let broken = true;
     try {
-      await client.query('BEGIN');
-      const transaction = new PostgresTransaction(
-        async <Row>(sql: string, parameters: unknown[]) => (await client.query<Row & pg.QueryResultRow>(sql, parameters)).rows,
-        this.windows,
-      );
+      await client.query(begin);
+      const query: Query = async <Row>(text: string, values: unknown[]) =>
+        (await client.query<Row & pg.QueryResultRow>({ name: this.nameOf(text), text, values })).rows;
+      const transaction = new PostgresTransaction(query, this.windows);
       const outcome = await work(transaction);
       await client.query('COMMIT');
       transaction.committed();
@@ -62,6 +68,13 @@ export class IngestStore implements OnModuleDestroy {
       // After a failure the connection's state is not known: the server rolls back what a closed connection left.
       client.release(broken);
     }
+  }
+
+  /** The server plans a statement with a name once for each connection. */
+  private nameOf(sql: string): string {
+    let name = this.names.get(sql);
+    if (name === undefined) this.names.set(sql, (name = `ingest_${this.names.size}`));
+    return name;
   }
 
   isTransient(error: unknown): boolean {
@@ -74,7 +87,7 @@ const lostRace = new Set(['40001', '40P01', '55P03', '25P03']);
 
 /** Counting as statements of one open transaction. */
 export class PostgresTransaction implements IngestTransaction {
-  private added: WindowSum[] = [];
+  private added: string[] = [];
 
   constructor(
     private readonly query: Query,
@@ -126,8 +139,7 @@ export class PostgresTransaction implements IngestTransaction {
   }
 
   async addWindows(sums: WindowSum[]): Promise<void> {
-    await this.windows.add(this.query, sums);
-    this.added.push(...sums);
+    this.added = await this.windows.add(this.query, sums);
   }
 
   async writeLetters(letters: Letter[]): Promise<void> {

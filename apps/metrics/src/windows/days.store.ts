@@ -4,7 +4,7 @@ import { type Model } from '#contracts/registry.js';
 import { Sketch } from '#statistics/sketch.js';
 import { type Arm, Counters } from './tally.js';
 import { dayMs } from './time-range.js';
-import { type StoredWindow, WindowSums } from './window-sums.store.js';
+import { WindowSums } from './window-sums.store.js';
 
 /** No event comes later than 48 h; a day younger than this is not closed whatever a model's `retention_days` say. */
 const minKeptDays = 3;
@@ -13,6 +13,17 @@ const daysAtOnce = 200;
 const daysLock = 91_424;
 
 type Retained = Pick<Model, 'model_id' | 'retention_days'>;
+
+interface StoredWindow {
+  total: string;
+  successful: string;
+  sum_ms: number;
+  min_ms: number | null;
+  max_ms: number | null;
+  sketch: Buffer | null;
+  error_types: Record<string, number>;
+  last_occurred_at: Date | null;
+}
 
 interface ArmDay extends Arm {
   day: Date;

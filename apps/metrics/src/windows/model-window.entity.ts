@@ -7,7 +7,7 @@ export const wholeModel = { flag_key: '', variant: '' };
 
 /** Everything counted of one model in one window; additive, so that any number of replicas may add to it. Lifetime begins at the epoch. */
 @Entity('model_window')
-@Index('model_window_age', ['period', 'window_start'])
+@Index('model_window_age', ['period', 'window_start'], { where: `"period" IN ('lifetime', 'minute', 'hour', 'day')` })
 @Index('model_window_arms', ['flag_key'], { where: `"flag_key" <> '' AND "period" = 'lifetime'` })
 export class ModelWindowEntity {
   @PrimaryColumn('text')

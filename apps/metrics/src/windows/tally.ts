@@ -61,6 +61,9 @@ export class Counters {
   }
 }
 
+/** Counters as they are handed out: only to be read. */
+export type Counted = Readonly<Omit<Counters, 'add' | 'merge'>>;
+
 /** Whose inferences: one arm of a flag at a model; with both fields empty, all of the model's, whatever sent them. */
 export interface Arm {
   model_id: string;
@@ -69,7 +72,7 @@ export interface Arm {
 }
 
 export interface ArmCounters extends Arm {
-  counters: Counters;
+  counters: Counted;
 }
 
 export interface WindowCounters extends ArmCounters {
@@ -83,7 +86,7 @@ export type Period = 'lifetime' | 'minute' | 'hour' | 'day';
 export interface WindowSum extends Arm {
   period: Period;
   window_start_ms: number;
-  counters: Counters;
+  counters: Counted;
 }
 
 interface ArmMinutes extends Arm {
@@ -144,19 +147,25 @@ export class Tally {
 
   /** Counters by model and arm since ever. */
   lifetimes(): ArmCounters[] {
-    return [...this.#arms.values()].map(({ minutes, ...arm }) => {
-      const counters = new Counters();
-      for (const part of minutes.values()) counters.merge(part);
-      return { ...arm, counters };
-    });
+    return [...this.#arms.values()].map(({ model_id, flag_key, variant, minutes }) => ({
+      model_id,
+      flag_key,
+      variant,
+      counters: sumOf([...minutes.values()]),
+    }));
   }
 
   /** Counters by model, arm and window of `width_ms`, a multiple of a minute. */
   windows(width_ms: number): WindowCounters[] {
-    return [...this.#arms.values()].flatMap(({ minutes, ...arm }) => {
-      const windows = new Map<number, Counters>();
-      for (const [start_ms, part] of minutes) counterAt(windows, windowStart(start_ms, width_ms)).merge(part);
-      return [...windows].map(([window_start_ms, counters]) => ({ ...arm, window_start_ms, counters }));
+    return [...this.#arms.values()].flatMap(({ model_id, flag_key, variant, minutes }) => {
+      const windows = new Map<number, Counters[]>();
+      for (const [start_ms, part] of minutes) {
+        const window_start_ms = windowStart(start_ms, width_ms);
+        const parts = windows.get(window_start_ms);
+        if (parts) parts.push(part);
+        else windows.set(window_start_ms, [part]);
+      }
+      return [...windows].map(([window_start_ms, parts]) => ({ model_id, flag_key, variant, window_start_ms, counters: sumOf(parts) }));
     });
   }
 
@@ -164,7 +173,9 @@ export class Tally {
     const key = flag_key === '' ? model_id : `${model_id}\u0000${flag_key}\u0000${variant}`;
     let arm = this.#arms.get(key);
     if (!arm) this.#arms.set(key, (arm = { model_id, flag_key, variant, minutes: new Map() }));
-    return counterAt(arm.minutes, minute_start_ms);
+    let counters = arm.minutes.get(minute_start_ms);
+    if (!counters) arm.minutes.set(minute_start_ms, (counters = new Counters()));
+    return counters;
   }
 }
 
@@ -177,8 +188,10 @@ export const sumsOf = (tally: Tally): WindowSum[] => [
 
 const windowStart = (at_ms: number, width_ms: number): number => Math.floor(at_ms / width_ms) * width_ms;
 
-function counterAt(windows: Map<number, Counters>, start_ms: number): Counters {
-  let counters = windows.get(start_ms);
-  if (!counters) windows.set(start_ms, (counters = new Counters()));
-  return counters;
+/** Of one or more; of one it is that itself, since as a rule all of a batch is of one minute. */
+function sumOf(parts: readonly Counters[]): Counted {
+  if (parts.length === 1) return parts[0]!;
+  const sum = new Counters();
+  for (const part of parts) sum.merge(part);
+  return sum;
 }
