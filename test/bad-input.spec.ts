@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type FieldProblem, statusOfCode } from '#contracts/errors.js';
-import { failureOf, RawHttp } from './raw-http.harness.js';
+import { connected, everythingOf, failureOf, RawHttp, registrationHead } from './raw-http.harness.js';
 import { type Answer, type Api, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -281,5 +281,27 @@ describe('ids', () => {
       ['/validation/cases', { test_case_id: 'taken', input: {}, expectations: [{ op: 'exists', value: true }] }, 'TEST_CASE_EXISTS'],
     ];
     for (const [path, body, code] of taken) expect(await api.failure(path, { method: 'POST', body })).toMatchObject({ status: 409, code });
+  });
+});
+
+describe('a request that never becomes whole', () => {
+  it('is answered 408 in the envelope, and its connection closed', async () => {
+    const server = suite.suite.gateway.app.getHttpServer();
+    const { headersTimeout, requestTimeout } = server;
+    expect([headersTimeout, requestTimeout]).toEqual([30_000, 30_000]);
+    Object.assign(server, { headersTimeout: 200, requestTimeout: 200 });
+    try {
+      const socket = await connected(suite.suite.gateway.port);
+      socket.write(`${registrationHead(suite.admin_key, 100)}{"name":`);
+      const answer = await everythingOf(socket);
+      expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+      expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+        success: false,
+        data: null,
+        error: { code: 'REQUEST_TIMEOUT' },
+      });
+    } finally {
+      Object.assign(server, { headersTimeout, requestTimeout });
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { Processes } from './processes.harness.js';
+import { connected, registrationHead } from './raw-http.harness.js';
 import { eventually } from './suite.harness.js';
 
 let processes: Processes;
@@ -31,7 +32,7 @@ const linesOf = (app: 'registry' | 'gateway', request_id: string): Promise<Line[
 
 it('a request is one line at info in the gateway and in the service that answered it, under the id the client gave', async () => {
   const { model_id } = await processes.api.register();
-  await processes.api.send(`/registry/${model_id}`, { headers: { 'x-request-id': 'asked-1' } });
+  await processes.api.send(`/registry/${model_id}/history`, { headers: { 'x-request-id': 'asked-1' } });
   const [asked, ...moreAsked] = await linesOf('gateway', 'asked-1');
   expect(asked).toMatchObject({ level: 'info', service: 'gateway', msg: 'request', method: 'GET', status: 200 });
   const [answered, ...moreAnswered] = await linesOf('registry', 'asked-1');
@@ -39,7 +40,7 @@ it('a request is one line at info in the gateway and in the service that answere
     level: 'info',
     service: 'registry',
     msg: 'request',
-    subject: 'emr.rpc.registry.get_model',
+    subject: 'emr.rpc.registry.model_history',
     code: 'OK',
     duration_ms: expect.any(Number) as number,
     key_id: asked?.key_id,
@@ -64,4 +65,13 @@ it('no log holds a key, the pepper or a password', async () => {
   expect(password.length).toBeGreaterThan(10);
   const everything = processes.outputOf('registry') + processes.outputOf('gateway');
   for (const secret of [key, processes.admin_key, processes.pepper, password]) expect(everything).not.toContain(secret);
+});
+
+it('a client that goes away in the middle of its body is no error of ours', async () => {
+  const socket = await connected(Number(new URL(processes.rootOf('gateway')).port));
+  socket.write(`${registrationHead(processes.admin_key, 100)}{"name":`);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  socket.destroy();
+  await processes.api.data('/types');
+  expect(processes.outputOf('gateway')).not.toContain('"level":"error"');
 });

@@ -1,12 +1,17 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import { type Metrics } from '#contracts/metrics.js';
+import { type Model } from '#contracts/registry.js';
+import { type Run, type ValidationHistory } from '#contracts/validation.js';
 import { Processes, services } from './processes.harness.js';
+import { connected, everythingOf, registrationHead } from './raw-http.harness.js';
 import { type Api, eventually } from './suite.harness.js';
 
 let processes: Processes;
 let api: Api;
 
 beforeAll(async () => {
-  processes = await Processes.prepare();
+  processes = await Processes.prepare({ VALIDATION_ALLOWED_NETWORKS: '127.0.0.0/8' });
   await Promise.all(([...services, 'gateway'] as const).map((app) => processes.start(app)));
   api = processes.api;
 }, 60_000);
@@ -97,24 +102,6 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
   }, 30_000);
 });
 
-describe('a graceful stop', () => {
-  it('answers what is in hand, exits with 0, and leaves nothing unanswered', async () => {
-    const models = await Promise.all(Array.from({ length: 3 }, () => api.register()));
-    const answers: number[] = [];
-    let watching = true;
-    const watch = models.map(async ({ model_id }) => {
-      for (; watching; await pause()) answers.push((await api.send(`/registry/${model_id}/history`)).status);
-    });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(await processes.end('registry', 'SIGTERM')).toBe(0);
-    await processes.start('registry');
-    watching = false;
-    await Promise.all(watch);
-    expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([]);
-    expect(answers).toContain(200);
-  }, 30_000);
-});
-
 describe('when NATS itself restarts', () => {
   it('says 503 meanwhile and goes on afterwards without a restart of anything', async () => {
     const { model_id } = await api.register();
@@ -135,4 +122,93 @@ describe('when NATS itself restarts', () => {
       15_000,
     );
   }, 45_000);
+});
+
+const runsOf = async (model: Model): Promise<Run[]> => {
+  const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${model.model_id}`);
+  return Promise.all(validation_runs.map(({ run_id }) => api.data<Run>(`/validation/runs/${run_id}`)));
+};
+
+describe('a graceful stop', () => {
+  let server: Server;
+  /** Calls that the model server has not answered yet. */
+  const open: ServerResponse[] = [];
+
+  beforeAll(async () => {
+    server = createServer((_, response) => open.push(response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('answers what is in hand, exits with 0, and leaves nothing unanswered', async () => {
+    const models = await Promise.all(Array.from({ length: 3 }, () => api.register()));
+    const answers: number[] = [];
+    let watching = true;
+    const watch = models.map(async ({ model_id }) => {
+      for (; watching; await pause()) answers.push((await api.send(`/registry/${model_id}/history`)).status);
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await processes.end('registry', 'SIGTERM')).toBe(0);
+    await processes.start('registry');
+    watching = false;
+    await Promise.all(watch);
+    expect(answers.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    expect(answers).toContain(200);
+  }, 30_000);
+
+  it('finishes the validation runs in hand, and calls off those that only wait without judging the model', async () => {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/predict`;
+    const model = await api.register({ serving: { protocol: 'http_json', url, timeout_ms: 15_000 } });
+    await api.data('/validation/cases', {
+      method: 'POST',
+      body: { test_case_id: 'slow', applies_to: { model_id: model.model_id }, input: {}, expectations: [{ op: 'exists', value: true }] },
+    });
+    // Four run at a time.
+    const asked = Array.from({ length: 6 }, () => api.send('/validation/run', { method: 'POST', body: { model_id: model.model_id } }));
+    await eventually(
+      async () => ({ calls: open.length, runs: (await runsOf(model)).length }),
+      ({ calls, runs }) => calls === 4 && runs === 6,
+      20_000,
+    );
+
+    const ended = processes.end('validation', 'SIGTERM');
+    await Promise.all(asked);
+    for (const response of open) response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    expect(await ended).toBe(0);
+
+    await processes.start('validation');
+    const runs = await runsOf(model);
+    expect(runs.map(({ status }) => status).sort()).toEqual(['error', 'error', 'passed', 'passed', 'passed', 'passed']);
+    for (const run of runs.filter(({ status }) => status === 'error'))
+      expect(run).toMatchObject({
+        results: [],
+        regression_detected: false,
+        reason: 'the service stopped before this run began; run it again',
+      });
+  }, 90_000);
+
+  // The last of all: nobody starts the gateway again.
+  it('what arrives while the gateway closes is answered in the envelope, with when to try again', async () => {
+    const socket = await connected(Number(new URL(processes.rootOf('gateway')).port));
+    // A request whose body is not whole keeps the gateway from closing; the next one follows it on the same connection.
+    const next = `GET /api/models/enterprise/types HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${processes.admin_key}\r\n\r\n`;
+    socket.write(`${registrationHead(processes.admin_key, 2)}{`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    processes.signal('gateway', 'SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    socket.write(`}${next}`);
+    const [, first = '', second = ''] = (await everythingOf(socket)).split('HTTP/1.1 ');
+    expect(first).toMatch(/^400 /);
+    expect(second).toMatch(/^503 /);
+    expect(second.toLowerCase()).toContain('\r\nretry-after: 1\r\n');
+    expect(second.toLowerCase()).toContain('\r\nconnection: close\r\n');
+    expect(JSON.parse(second.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+      success: false,
+      data: null,
+      error: { code: 'SERVICE_UNAVAILABLE' },
+    });
+  });
 });

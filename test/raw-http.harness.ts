@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { type ErrorCode, type FieldProblem, statusOfCode } from '#contracts/errors.js';
 
 export interface RawRequest {
@@ -53,6 +55,24 @@ export class RawHttp {
     this.agent.destroy();
   }
 }
+
+export async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** All that comes back on a connection until it is closed. */
+export async function everythingOf(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (chunk) => (text += chunk.toString()));
+  await once(socket, 'close');
+  return text;
+}
+
+/** The head of a registration whose body is to be of `length` bytes. */
+export const registrationHead = (key: string, length: number): string =>
+  `POST /api/models/enterprise/registry HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
 
 interface Failure {
   code: ErrorCode;
