@@ -14,7 +14,8 @@ const base = {
 
 /** Unit tests use nothing; service and story tests share one PostgreSQL and one nats-server that global set-up starts. */
 export default {
-  maxWorkers: 2,
+  // More than the two cores that are reckoned with: the longest files wait most of their time.
+  maxWorkers: 3,
   testTimeout: 30_000,
   projects: [
     {

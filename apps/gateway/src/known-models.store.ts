@@ -22,6 +22,11 @@ export class KnownModels extends VisibleRecords<Model> {
     return this.models.get(model_id) !== undefined;
   }
 
+  /** The registry is asked about it until the view brings it. */
+  doubt(model_id: string): void {
+    this.models.doubt(model_id);
+  }
+
   /** What the registry just answered, known here before the view brings it round. */
   learn(model: Model): Model {
     this.models.learn(model);

@@ -77,7 +77,9 @@ export class ModelsController {
 
   @Post('retention')
   @Serves({ ...runRetention, role: 'admin', from: 'query', summary: 'Remove retired models whose retention is over, or list them' })
-  runRetention(@Input() input: RetentionRequest): Promise<RetentionResult> {
-    return this.bus.ask(runRetention, input);
+  async runRetention(@Input() input: RetentionRequest): Promise<RetentionResult> {
+    const result = await this.bus.ask(runRetention, input);
+    if (!result.dry_run) for (const { model_id } of result.models) this.known.doubt(model_id);
+    return result;
   }
 }
