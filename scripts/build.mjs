@@ -83,7 +83,6 @@ async function bundle(app) {
     external,
     // Its paths lead to the sources, of which it would not compile the decorators' types.
     tsconfigRaw: {},
-    keepNames: true,
     minifySyntax: true,
     minifyWhitespace: true,
     sourcemap: 'linked',
