@@ -3,6 +3,7 @@ import { connect, headers as createHeaders, type NatsConnection } from '@nats-io
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics, type ModelHealth } from '#contracts/metrics.js';
+import { Nats } from '#runtime/nats.js';
 import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -40,6 +41,16 @@ const counted = (model_id: string, total: number): Promise<Metrics> =>
     ({ total_inferences }) => total_inferences >= total,
     15_000,
   );
+
+it('a notice that cannot be read costs a gateway neither its connection nor what it answers', async () => {
+  const { model_id } = await api.register();
+  await counted(model_id, 0);
+  for (const notice of ['not JSON', '', '{}', '{"model_ids":7}', 'null']) connection.publish('emr.notice.metrics.counted', notice);
+  await connection.flush();
+  for (let index = 0; index < 3; index++) await api.data(`/registry/${model_id}/inference?timing_ms=${index}`, { method: 'POST' });
+  expect(await counted(model_id, 3)).toMatchObject({ total_inferences: 3 });
+  expect(suite.suite.gateway.app.get(Nats).connected).toBe(true);
+});
 
 describe('recorded inferences', () => {
   it('are counted once each, with exact sums and percentiles within 1 %', async () => {

@@ -1,3 +1,4 @@
+import { type Msg } from '@nats-io/transport-node';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { countedNotice, type CountedNotice, getMetrics, getPerformance, type Metrics, type Performance } from '#contracts/metrics.js';
 import { type RequestContract } from '#contracts/request.js';
@@ -28,7 +29,7 @@ export class Figures implements OnModuleDestroy {
     { connection }: Nats,
   ) {
     this.subscription = connection.subscribe(countedNotice, {
-      callback: (_, message) => this.drop(message.json<CountedNotice>().model_ids),
+      callback: (error, message) => this.drop(error ? null : modelsOf(message)),
     });
   }
 
@@ -68,5 +69,15 @@ export class Figures implements OnModuleDestroy {
       if (model_ids) for (const model_id of model_ids) all.delete(model_id);
       else all.clear();
     }
+  }
+}
+
+/** Null, which is any model, also for a notice that cannot be read: what is thrown in a subscription costs the process its connection. */
+function modelsOf(message: Msg): string[] | null {
+  try {
+    const { model_ids } = message.json<CountedNotice>();
+    return Array.isArray(model_ids) ? model_ids : null;
+  } catch {
+    return null;
   }
 }

@@ -37,9 +37,7 @@ class GatewayAdapter extends FastifyAdapter {
     super.beforeClose();
   }
 
-  /**
-   * What a handler answered. Here and not in an interceptor: one costs as much as all else that Nest does for a request.
-   */
+  /** What a handler answered. Here and not in an interceptor, which would take every answer through RxJS. */
   override reply(reply: FastifyReply, body: unknown, status?: number): ReturnType<FastifyAdapter['reply']> {
     const { request } = reply;
     if (!request.served) return super.reply(reply, body, status);

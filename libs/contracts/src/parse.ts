@@ -61,7 +61,7 @@ export function parse<T extends object>(type: DataClass<T>, value: unknown): T {
   if (!isObject(value)) {
     throw invalidInput([{ field: '(body)', value: shown(value), accepted: `a JSON object with ${[...fieldsOf(type).keys()].join(', ')}` }]);
   }
-  // class-validator takes ten times as long as all else that a request needs: it is left to say what is wrong.
+  // class-validator took a fifth of all that a gateway does for a request: it is left to say what is wrong.
   return accepted(type, value) ?? raise(invalidInput(problemsIn(type, value)));
 }
 
