@@ -50,7 +50,12 @@ describe('instantMs', () => {
   });
 
   it('reads every day of a few centuries', () => {
-    for (let ms = Date.UTC(1890, 0, 1); ms < Date.UTC(2210, 0, 1); ms += 86_400_000) expect(instantMs(new Date(ms).toISOString())).toBe(ms);
+    const misread: string[] = [];
+    for (let ms = Date.UTC(1890, 0, 1); ms < Date.UTC(2210, 0, 1); ms += 86_400_000) {
+      const text = new Date(ms).toISOString();
+      if (instantMs(text) !== ms) misread.push(text);
+    }
+    expect(misread).toEqual([]);
   });
 
   it('judges texts that are nearly times as the plain rule does', () => {
@@ -68,9 +73,7 @@ describe('instantMs', () => {
       .tuple(nearly, fc.nat(), fc.constantFrom('x', ' ', '-', ':', '.', '+', '/', '٣', '９', ''))
       .map(([text, at, put]) => text.slice(0, at % text.length) + put + text.slice((at % text.length) + 1));
     fc.assert(
-      fc.property(fc.oneof(nearly, broken), (text) => {
-        expect(instantMs(text)).toBe(plainlyMs(text));
-      }),
+      fc.property(fc.oneof(nearly, broken), (text) => Object.is(instantMs(text), plainlyMs(text))),
       { numRuns: 20_000 },
     );
   });
