@@ -16,6 +16,7 @@ const base = {
 export default {
   // More than the two cores that are reckoned with: the longest files wait most of their time.
   maxWorkers: 3,
+  testSequencer: '<rootDir>/scripts/slowest-first.mjs',
   testTimeout: 30_000,
   projects: [
     {
