@@ -15,7 +15,7 @@ import { type Delivery, type Webhook } from '#contracts/webhooks.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
 import { type RunningService } from '#runtime/service.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually, startTestSuite, tickSeconds, type TestSuite } from './suite.harness.js';
 
 interface Received {
   path: string;
@@ -71,7 +71,7 @@ const configOfReplica = (): MetricsConfig =>
     LOG_LEVEL: 'silent' as const,
     PROBE_HOST: '127.0.0.1',
     PROBE_PORT: 0,
-    HEALTH_TICK_SECONDS: 1,
+    HEALTH_TICK_SECONDS: tickSeconds,
     WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
   });
 

@@ -5,6 +5,9 @@ import { type RunningSuite, startSuite } from '#standalone/suite.process.js';
 import { createDatabase } from '#testing/database.js';
 import { ownNats } from '#testing/nats.js';
 
+/** Below what may be configured: health and alerts are judged often, so that tests wait less. */
+export const tickSeconds = 0.25;
+
 export interface Answer {
   status: number;
   headers: Headers;
@@ -120,7 +123,7 @@ export async function startTestSuite(): Promise<TestSuite> {
     bootstrap_admin_key: admin_key,
     log_level: 'silent',
     allowed_networks: '127.0.0.0/8',
-    health_tick_seconds: 1,
+    health_tick_seconds: tickSeconds,
   });
   const root = `http://127.0.0.1:${suite.gateway.port}`;
   const as = (key: string | null): Api => new Api(`${root}/api/models/enterprise`, key);

@@ -1,4 +1,5 @@
 import { boundTypes } from '../ingest/error-type.js';
+import { bigints, byteas, floats, instants, texts } from './array-parameter.js';
 import { type WindowSum } from './tally.js';
 
 /** Runs one statement within a transaction and resolves to its rows. */
@@ -8,9 +9,11 @@ export type Query = <Row>(sql: string, parameters: unknown[]) => Promise<Row[]>;
 const chunkRows = 1_000;
 const maxSeen = 200_000;
 
-const keyTypes = '$1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]';
+/** Parameters from $first on. */
+const parameters = (types: string[]) => (first: number) => types.map((type, index) => `$${first + index}::${type}[]`).join(', ');
+const keyTypes = parameters(['text', 'text', 'text', 'text', 'timestamptz']);
 const keyNames = 'model_id, flag_key, variant, period, window_start';
-const valueTypes = '$6::bigint[], $7::bigint[], $8::float8[], $9::float8[], $10::float8[], $11::timestamptz[], $12::bytea[], $13::jsonb[]';
+const valueTypes = parameters(['bigint', 'bigint', 'float8', 'float8', 'float8', 'timestamptz', 'bytea', 'text']);
 const valueNames = 'total, successful, sum_ms, min_ms, max_ms, last_occurred_at, sketch, error_types';
 
 /** A row that this process has seen committed is gone: it was removed with its model, or pruned. Worth another try. */
@@ -70,32 +73,24 @@ function* chunks<Item>(items: Item[]): Generator<Item[]> {
   for (let at = 0; at < items.length; at += chunkRows) yield items.slice(at, at + chunkRows);
 }
 
-function keysOf(windows: readonly Wanted[]): unknown[] {
-  const texts = new Map<number, string>();
-  const textOf = (ms: number): string => {
-    let text = texts.get(ms);
-    if (text === undefined) texts.set(ms, (text = new Date(ms).toISOString()));
-    return text;
-  };
-  return [
-    windows.map(({ sum }) => sum.model_id),
-    windows.map(({ sum }) => sum.flag_key),
-    windows.map(({ sum }) => sum.variant),
-    windows.map(({ sum }) => sum.period),
-    windows.map(({ sum }) => textOf(sum.window_start_ms)),
-  ];
-}
+const keysOf = (windows: readonly Wanted[]): Buffer[] => [
+  texts(windows.map(({ sum }) => sum.model_id)),
+  texts(windows.map(({ sum }) => sum.flag_key)),
+  texts(windows.map(({ sum }) => sum.variant)),
+  texts(windows.map(({ sum }) => sum.period)),
+  instants(windows.map(({ sum }) => sum.window_start_ms)),
+];
 
 /** What is added, but for the sketch and the error types, which are what is to stand there. */
-const valuesOf = (windows: readonly Wanted[], sketches: Uint8Array[], error_types: (string | null)[]): unknown[] => [
-  windows.map(({ sum }) => sum.counters.total),
-  windows.map(({ sum }) => sum.counters.successful),
-  windows.map(({ sum }) => sum.counters.sum_ms),
-  windows.map(({ sum }) => sum.counters.min_ms),
-  windows.map(({ sum }) => sum.counters.max_ms),
-  windows.map(({ sum }) => new Date(sum.counters.last_occurred_at_ms).toISOString()),
-  sketches,
-  error_types,
+const valuesOf = (windows: readonly Wanted[], sketches: Uint8Array[], error_types: (string | null)[]): Buffer[] => [
+  bigints(windows.map(({ sum }) => sum.counters.total)),
+  bigints(windows.map(({ sum }) => sum.counters.successful)),
+  floats(windows.map(({ sum }) => sum.counters.sum_ms)),
+  floats(windows.map(({ sum }) => sum.counters.min_ms)),
+  floats(windows.map(({ sum }) => sum.counters.max_ms)),
+  instants(windows.map(({ sum }) => sum.counters.last_occurred_at_ms)),
+  byteas(sketches),
+  texts(error_types),
 ];
 
 /** Makes those that are missing. Resolves to the keys of these; the others are there, perhaps just made by another replica. */
@@ -103,8 +98,8 @@ async function make(query: Query, windows: Wanted[]): Promise<string[]> {
   const sketches = windows.map(({ sum }) => sum.counters.sketch.serialise());
   const error_types = windows.map(({ sum }) => typesAdded('{}', sum.counters.errors) ?? '{}');
   const rows = await query<Key & { window_start: Date }>(
-    `INSERT INTO metrics.model_window (${keyNames}, ${valueNames}) SELECT ${keyNames}, ${valueNames}
-       FROM unnest(${keyTypes}, ${valueTypes}) WITH ORDINALITY AS new (${keyNames}, ${valueNames}, place) ORDER BY place
+    `INSERT INTO metrics.model_window (${keyNames}, ${valueNames}) SELECT ${keyNames}, ${valueNames}::jsonb
+       FROM unnest(${keyTypes(1)}, ${valueTypes(6)}) WITH ORDINALITY AS new (${keyNames}, ${valueNames}, place) ORDER BY place
      ON CONFLICT DO NOTHING RETURNING ${keyNames}`,
     [...keysOf(windows), ...valuesOf(windows, sketches, error_types)],
   );
@@ -112,6 +107,8 @@ async function make(query: Query, windows: Wanted[]): Promise<string[]> {
 }
 
 interface Locked {
+  /** Where the row is, and stays while it is locked. */
+  place: string;
   sketch: Buffer | null;
   error_types: string;
 }
@@ -119,8 +116,9 @@ interface Locked {
 /** In the order of the windows; fewer where some are missing. */
 const lock = (query: Query, windows: Wanted[]): Promise<Locked[]> =>
   query<Locked>(
-    `SELECT sketch, error_types::text FROM unnest(${keyTypes}) WITH ORDINALITY AS given (${keyNames}, place)
-       JOIN metrics.model_window AS stored USING (${keyNames}) ORDER BY place FOR UPDATE OF stored`,
+    `SELECT stored.ctid::text AS place, sketch, error_types::text
+       FROM unnest(${keyTypes(1)}) WITH ORDINALITY AS given (${keyNames}, number)
+       JOIN metrics.model_window AS stored USING (${keyNames}) ORDER BY given.number FOR UPDATE OF stored`,
     keysOf(windows),
   );
 
@@ -134,11 +132,9 @@ async function update(query: Query, windows: Wanted[], stored: Locked[]): Promis
     `UPDATE metrics.model_window AS stored SET total = stored.total + new.total, successful = stored.successful + new.successful,
        sum_ms = stored.sum_ms + new.sum_ms, min_ms = least(stored.min_ms, new.min_ms), max_ms = greatest(stored.max_ms, new.max_ms),
        last_occurred_at = greatest(stored.last_occurred_at, new.last_occurred_at), sketch = new.sketch,
-       error_types = coalesce(new.error_types, stored.error_types)
-     FROM unnest(${keyTypes}, ${valueTypes}) AS new (${keyNames}, ${valueNames})
-     WHERE (stored.model_id, stored.flag_key, stored.variant, stored.period, stored.window_start)
-       = (new.model_id, new.flag_key, new.variant, new.period, new.window_start)`,
-    [...keysOf(windows), ...valuesOf(windows, sketches, error_types)],
+       error_types = coalesce(new.error_types::jsonb, stored.error_types)
+     FROM unnest($1::text[]::tid[], ${valueTypes(2)}) AS new (place, ${valueNames}) WHERE stored.ctid = new.place`,
+    [texts(stored.map(({ place }) => place)), ...valuesOf(windows, sketches, error_types)],
   );
 }
 

@@ -1,0 +1,50 @@
+import { type DataSource } from 'typeorm';
+import { openDatabase } from '#runtime/database.module.js';
+import { createDatabase, type TestDatabase } from '#testing/database.js';
+import { metricsSchema } from '../metrics.module.js';
+import { ModelWindowEntity } from './model-window.entity.js';
+import { Summary } from './summary.js';
+import { sumsOf, Tally } from './tally.js';
+import { WindowSums } from './window-sums.store.js';
+
+let test: TestDatabase;
+let database: DataSource;
+
+beforeAll(async () => {
+  test = await createDatabase();
+  database = await openDatabase(metricsSchema, { DATABASE_URL: test.url, DATABASE_POOL_SIZE: 4 });
+});
+afterAll(async () => {
+  await database.destroy();
+  await test.drop();
+});
+
+it('of replicas that add to the same windows at once keeps what each has added', async () => {
+  const now = Date.parse('2026-03-20T15:30:00Z');
+  const models = Array.from({ length: 5 }, (_, index) => `model_${index}`);
+  const replica = async (number: number): Promise<void> => {
+    const windows = new WindowSums();
+    for (let batch = 0; batch < 40; batch++) {
+      const tally = new Tally();
+      for (const model_id of models)
+        tally.add({ model_id, timing_ms: 100 + batch, success: false, error: `replica ${number}`, occurred_at_ms: now }, now);
+      await database.transaction(async (manager) => {
+        const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => manager.query<Row[]>(sql, parameters);
+        windows.remember(await windows.add(query, sumsOf(tally)));
+      });
+    }
+  };
+  await Promise.all([replica(1), replica(2), replica(3)]);
+  const rows = await database.getRepository(ModelWindowEntity).find();
+  expect(rows).toHaveLength(3 * models.length);
+  for (const row of rows) {
+    const summary = Summary.of([row]);
+    expect([row.total, summary.sketch.count, Object.values(row.error_types)]).toEqual([120, 120, [120]]);
+    expect(
+      summary.sketch
+        .bins()
+        .map(([, count]) => count)
+        .every((count) => count % 3 === 0),
+    ).toBe(true);
+  }
+});
