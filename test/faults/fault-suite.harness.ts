@@ -61,7 +61,7 @@ interface Postgres {
 }
 
 /** Short, so that nobody waits half a minute for what a dead replica had in hand. */
-const ackWaitMs = 2_000;
+const consumerSettings = { ack_wait: nanos(2_000), max_ack_pending: 4_000 };
 /** Far shorter than the outages, so that it helps nobody to be counted once. */
 const duplicateWindowMs = 1_000;
 
@@ -144,6 +144,8 @@ export class FaultSuite {
   async whole(): Promise<void> {
     for (const [name, child] of this.children) if (child.exitCode !== null || child.signalCode !== null) await this.run(name);
     await Promise.all([...this.children.keys()].map((name) => this.ready(name)));
+    // A nats-server that is killed while it writes a consumer down may lose it; the services make it anew, as they would.
+    await (await this.manager()).consumers.update(inferenceStream.name, inferenceStream.durable, consumerSettings);
   }
 
   async ready(name: string): Promise<void> {
@@ -158,10 +160,16 @@ export class FaultSuite {
     );
   }
 
-  /** Deliveries that were not the first of their message, since the consumer was made. */
-  async redeliveries(): Promise<number> {
-    const { delivered } = await (await this.manager()).consumers.info(inferenceStream.name, inferenceStream.durable);
-    return delivered.consumer_seq - delivered.stream_seq;
+  /** Messages that the replicas, which must all be answering, were given although they had been counted; each since it was started. */
+  async repeats(): Promise<number> {
+    const replicas = [...this.ports].filter(([name]) => name.startsWith('metrics'));
+    const counts = await Promise.all(
+      replicas.map(async ([, port]) => {
+        const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+        return Number(/^emr_inference_events_total\{.*outcome="repeated_message".*\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
+      }),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Until nothing waits on the stream and nothing is in anybody's hands, within 30 s of quiet. */
@@ -234,9 +242,8 @@ export class FaultSuite {
       durable_name: inferenceStream.durable,
       ack_policy: AckPolicy.Explicit,
       deliver_policy: DeliverPolicy.All,
-      ack_wait: nanos(ackWaitMs),
       max_deliver: -1,
-      max_ack_pending: 4_000,
+      ...consumerSettings,
     });
   }
 }

@@ -51,7 +51,7 @@ describe(`with seed ${seed}`, () => {
     'a replica that is frozen for longer than its messages are lent to it finds them counted when it thaws',
     async () => {
       const random = new Random(seed, 'freeze');
-      const before = await suite.redeliveries();
+      const before = await suite.repeats();
       const steps = schedule(random, ['metrics-a', 'metrics-b'] as const, lastingMs(freezing), [200, 600], [2_300, 3_200]);
       traffic = await Traffic.start(suite, { random, lasting_ms: 3 * lastingMs(freezing) });
       const freeze = (replica: string): void => suite.signal(replica, 'SIGSTOP');
@@ -60,12 +60,12 @@ describe(`with seed ${seed}`, () => {
       // Where nothing was in the frozen hands, they are frozen again while there is traffic.
       const more = schedule(random, ['metrics-a', 'metrics-b'] as const, 2 * lastingMs(freezing), [50, 200], [2_300, 2_600]);
       for (const step of more) {
-        if ((await suite.redeliveries()) > before) break;
+        if ((await suite.repeats()) > before) break;
         await carryOut([{ ...step, at_ms: 0 }], freeze, thaw);
       }
       await traffic.finish();
       expect(await traffic.findings()).toEqual([]);
-      expect(await suite.redeliveries()).toBeGreaterThan(before);
+      expect(await suite.repeats()).toBeGreaterThan(before);
     },
     timeoutMs(freezing),
   );

@@ -37,7 +37,7 @@ describe(`with seed ${seed}`, () => {
     'acknowledgements that are lost after the commit bring the messages again, and none is counted again',
     async () => {
       const random = new Random(seed, 'acknowledgements');
-      const before = await suite.redeliveries();
+      const before = await suite.repeats();
       traffic = await Traffic.start(suite, { random, lasting_ms: lastingMs(losing) });
       for (const until = Date.now() + lastingMs(losing); Date.now() < until;) {
         // The first acknowledgement follows a commit; it and all that the replica says from there on is lost.
@@ -49,7 +49,7 @@ describe(`with seed ${seed}`, () => {
       }
       await traffic.finish();
       expect(await traffic.findings()).toEqual([]);
-      expect(await suite.redeliveries()).toBeGreaterThan(before);
+      expect(await suite.repeats()).toBeGreaterThan(before);
     },
     timeoutMs(losing),
   );
