@@ -1,6 +1,6 @@
 import { type Scope } from '#contracts/access.js';
 import { type Model } from '#contracts/registry.js';
-import { type AppliesTo } from '#contracts/validation.js';
+import { type AppliesTo } from '#contracts/test-case.js';
 
 /** Whether a case is for a model: every field that it names must be the model's. One that names none is for all. */
 export function appliesTo(model: Model, { model_id, name, sport, model_type }: AppliesTo): boolean {

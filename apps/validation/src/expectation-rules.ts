@@ -1,5 +1,5 @@
 import { isPlainJson } from '#contracts/fields.js';
-import type { Expectation, ExpectationOp } from '#contracts/validation.js';
+import type { Expectation, ExpectationOp } from '#contracts/expectation.js';
 import { acceptedPattern, compilePattern, maxTextLength, PatternError } from './linear-pattern.js';
 
 /** A field of an expectation that its op cannot work with. */

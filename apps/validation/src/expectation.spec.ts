@@ -1,4 +1,4 @@
-import type { Check, Expectation } from '#contracts/validation.js';
+import type { Check, Expectation } from '#contracts/expectation.js';
 import { fc } from '#testing/property.js';
 import { judge, validateExpectations } from './expectation.js';
 

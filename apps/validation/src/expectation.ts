@@ -1,8 +1,8 @@
 import type { FieldProblem } from '#contracts/errors.js';
 import { isPlainJson, type JsonValue } from '#contracts/fields.js';
-import type { Check, Expectation, ExpectationOp } from '#contracts/validation.js';
+import type { Check, Expectation, ExpectationOp } from '#contracts/expectation.js';
 import { expectationRules, type Unfit } from './expectation-rules.js';
-import { acceptedPath, parsePath, valueAt } from './json-path.js';
+import { acceptedPath, parsePath, valueAt } from '#contracts/json-path.js';
 
 const maxExpectations = 50;
 const maxShownLength = 1000;

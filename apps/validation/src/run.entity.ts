@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import { type CaseResult, type NightlySummary, type Run, type RunStatus, type RunTrigger, type Severity } from '#contracts/validation.js';
+import { type CaseResult } from '#contracts/case-result.js';
+import { type NightlySummary, type Run, type RunStatus, type RunTrigger, type Severity } from '#contracts/validation.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('runs')

@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Model, type Serving } from '#contracts/registry.js';
-import { type CaseResult, type RunTrigger } from '#contracts/validation.js';
+import { type CaseResult } from '#contracts/case-result.js';
+import { type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
 import { type Egress } from '#runtime/egress.js';
 import { EGRESS } from './egress.provider.js';

@@ -1,6 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { type JsonValue } from '#contracts/fields.js';
-import { type AppliesTo, type Expectation, type TestCase } from '#contracts/validation.js';
+import { type Expectation } from '#contracts/expectation.js';
+import { type AppliesTo, type TestCase } from '#contracts/test-case.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('test_cases')

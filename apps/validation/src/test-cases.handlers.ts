@@ -4,11 +4,11 @@ import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit
 import { AppError, assertRevision, invalidInput, raise } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
+import { type Expectation } from '#contracts/expectation.js';
 import {
   type AppliesTo,
   changeTestCase,
   createTestCase,
-  type Expectation,
   getTestCase,
   listTestCases,
   type NewTestCase,
@@ -18,7 +18,7 @@ import {
   type TestCaseFilter,
   type TestCaseRef,
   type TestCaseRemoval,
-} from '#contracts/validation.js';
+} from '#contracts/test-case.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { changesAnything } from '#runtime/changes.js';
