@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import pg from 'pg';
-import { type Model, type Serving } from '#contracts/registry.js';
+import { type Model } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { type Expectation } from '#contracts/expectation.js';
 import { type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';

@@ -69,6 +69,7 @@ it('a wrong variable ends a service or the gateway with code 78 and a sentence t
   const cases: [App, string, string][] = [
     ['validation', 'NIGHTLY_CRON', '99 99 * * *'],
     ['validation', 'VALIDATION_ALLOWED_NETWORKS', '999.1.1.1/33'],
+    ['validation', 'VALIDATION_NATS_PREFIX', 'emr.rpc'],
     ['registry', 'BOOTSTRAP_ADMIN_KEY', `${'k'.repeat(40)} and a space`],
     ['flags', 'NATS_URL', 'nats://:::'],
     ['flags', 'NATS_URL', `nats://emr:wrong@${guarded.url}`],

@@ -1,13 +1,15 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
-import { type Model, type Serving } from '#contracts/registry.js';
+import { type Model } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
-import { type Egress } from '#runtime/egress.js';
-import { EGRESS } from './egress.provider.js';
+import { invoke } from './calling/invoke.js';
+import { InvokeError } from './calling/invoke-error.js';
+import { type Ways } from './calling/ways.js';
+import { WAYS } from './calling/ways.provider.js';
 import { judge } from './expectation.js';
-import { invoke, InvokeError } from './invoke.js';
 import { compareWithBaseline, runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
 import { calledOff, leaseMs, RunsStore } from './runs.store.js';
@@ -36,7 +38,7 @@ export class RunExecutor implements OnModuleDestroy {
   constructor(
     private readonly runs: RunsStore,
     private readonly logger: Logger,
-    @Inject(EGRESS) private readonly egress: Egress,
+    @Inject(WAYS) private readonly ways: Ways,
   ) {}
 
   onModuleDestroy(): Promise<void> {
@@ -132,7 +134,7 @@ export class RunExecutor implements OnModuleDestroy {
     const { test_case_id } = testCase;
     try {
       const invocation = { model_name: model.name, request_id: test_case_id, signal: this.callOff.signal };
-      const { answer, duration_ms } = await invoke(this.egress, serving, testCase.input, invocation);
+      const { answer, duration_ms } = await invoke(this.ways, serving, testCase.input, invocation);
       const { outcome, checks } = judge(testCase, answer, duration_ms);
       const failed = checks.find(({ passed }) => !passed);
       return { test_case_id, outcome, duration_ms, reason: failed ? `${failed.path}: ${failed.reason}` : '', checks };

@@ -4,7 +4,7 @@ import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
-import { egressProvider } from './egress.provider.js';
+import { waysProvider } from './calling/ways.provider.js';
 import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { NightlyHandlers } from './nightly.handlers.js';
@@ -34,7 +34,7 @@ export class ValidationModule {
       controllers: [TestCasesHandlers, RunsHandlers, NightlyHandlers],
       providers: [
         { provide: ValidationConfig, useValue: config },
-        egressProvider,
+        waysProvider,
         AuditStore,
         KnownModels,
         TestCasesStore,

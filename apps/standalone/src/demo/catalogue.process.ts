@@ -1,4 +1,5 @@
-import { type Model, type ModelStatus, type Serving } from '#contracts/registry.js';
+import { type Model, type ModelStatus } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { type DemoModel, flags, models, stepsTo, testCases } from './catalogue.js';
 import { type RestClient } from './rest-client.js';
 
@@ -24,7 +25,7 @@ async function ensureModel(rest: RestClient, { status, served, ...model }: DemoM
     served.protocol === 'oip_v2'
       ? { protocol: 'oip_v2', url: serverUrl, model_name: served.as }
       : { protocol: 'http_json', url: `${serverUrl}/predict/${served.as}` };
-  if (known.serving?.url === serving.url && known.serving.protocol === serving.protocol) return known;
+  if (known.serving?.url === serving.url && known.serving?.protocol === serving.protocol) return known;
   return rest.send<Model>('PATCH', `/registry/${known.model_id}`, { serving });
 }
 

@@ -1,5 +1,6 @@
 import { type NewFlag } from '#contracts/flags.js';
-import { type ModelStatus, type NewModel, type ServingProtocol } from '#contracts/registry.js';
+import { type ModelStatus, type NewModel } from '#contracts/registry.js';
+import { type ServingProtocol } from '#contracts/serving.js';
 import { type NewTestCase } from '#contracts/test-case.js';
 
 export interface DemoModel extends NewModel {
