@@ -52,6 +52,8 @@ beforeAll(async () => {
     ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
     ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
+    steps: [{ input: {}, expectations, carry: [{ name: 'kept', path: '$' }] }],
+    load: { concurrency: 1, requests: 1, limits: {} },
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
   };
@@ -147,7 +149,14 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.audit', 'flags.flags', 'flags.audit'];
-  tables.push('validation.test_cases', 'validation.runs', 'validation.nightlies', 'validation.audit', 'metrics.model_window');
+  tables.push(
+    'validation.test_cases',
+    'validation.case_revisions',
+    'validation.runs',
+    'validation.nightlies',
+    'validation.audit',
+    'metrics.model_window',
+  );
   tables.push('metrics.alert_rules', 'metrics.alerts', 'metrics.silences', 'metrics.webhooks', 'metrics.deliveries', 'metrics.audit');
   const seen: Record<string, string> = {};
   for (const table of tables) {

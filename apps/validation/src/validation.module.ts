@@ -4,6 +4,10 @@ import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
+import { CasesExecutor } from './cases.executor.js';
+import { Cases1700000000011 } from './cases.migration.js';
+import { SignatureEntity } from './calling/signature.entity.js';
+import { SignaturesStore } from './calling/signatures.store.js';
 import { waysProvider } from './calling/ways.provider.js';
 import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
@@ -12,7 +16,7 @@ import { NightlyEntity, RunEntity } from './run.entity.js';
 import { RunExecutor } from './run.executor.js';
 import { RunsHandlers } from './runs.handlers.js';
 import { RunsStore } from './runs.store.js';
-import { TestCaseEntity } from './test-case.entity.js';
+import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 import { TestCasesHandlers } from './test-cases.handlers.js';
 import { TestCasesStore } from './test-cases.store.js';
 import { ValidationConfig } from './validation.config.js';
@@ -21,8 +25,8 @@ import { ValidationSchedule } from './validation.schedule.js';
 
 export const validationSchema: Schema = {
   name: 'validation',
-  entities: [TestCaseEntity, RunEntity, NightlyEntity, AuditEntity],
-  migrations: [Validation1700000000001],
+  entities: [TestCaseEntity, CaseRevisionEntity, SignatureEntity, RunEntity, NightlyEntity, AuditEntity],
+  migrations: [Validation1700000000001, Cases1700000000011],
 };
 
 @Module({})
@@ -39,6 +43,8 @@ export class ValidationModule {
         KnownModels,
         TestCasesStore,
         RunsStore,
+        SignaturesStore,
+        CasesExecutor,
         RunExecutor,
         NightlyExecutor,
         ValidationSchedule,

@@ -1,4 +1,4 @@
-import { Bool, Decimal, Json, type JsonValue, OneOf, Text } from './fields.js';
+import { Bool, Decimal, Json, type JsonValue, OneOf, Text, Whole } from './fields.js';
 
 export const expectationOps = ['equals', 'approx', 'range', 'one_of', 'matches', 'length', 'exists'] as const;
 export type ExpectationOp = (typeof expectationOps)[number];
@@ -33,6 +33,9 @@ export class Expectation {
 }
 
 export class Check {
+  @Whole({ min: 1, max: 100, optional: true, description: '`integration`: the step, from 1.' })
+  step?: number;
+
   @Text({ max: 500 })
   path!: string;
 

@@ -1,8 +1,12 @@
 import { Expectation } from './expectation.js';
 import { Decimal, Instant, Json, type JsonValue, OneOf, Part, Parts, Text, Whole } from './fields.js';
+import { acceptedPath, pathPattern } from './json-path.js';
 import { pageOf, PageRequest } from './page.js';
-import { IfMatch, modelTypes, type ModelType, Sport } from './registry.js';
+import { IfMatch, modelStatuses, type ModelStatus, modelTypes, type ModelType, Sport } from './registry.js';
 import { Removed, request } from './request.js';
+
+export const testCaseTypes = ['unit', 'integration', 'performance', 'smoke'] as const;
+export type TestCaseType = (typeof testCaseTypes)[number];
 
 const TestCaseId = (): PropertyDecorator =>
   Text({
@@ -15,6 +19,11 @@ const TestCaseId = (): PropertyDecorator =>
 export class TestCaseRef {
   @TestCaseId()
   test_case_id!: string;
+}
+
+export class TestCaseRequest extends TestCaseRef {
+  @Whole({ min: 1, max: 1_000_000_000, optional: true, description: 'The case as it was at this revision, also once it is removed.' })
+  revision?: number;
 }
 
 /** Which models a case is for: all that fit every field given. */
@@ -30,43 +39,116 @@ export class AppliesTo {
 
   @OneOf(modelTypes, { optional: true, nullable: true })
   model_type?: ModelType | null;
+
+  @OneOf(modelStatuses, { optional: true, nullable: true })
+  status?: ModelStatus | null;
 }
 
 const maxInputBytes = 256_000;
+const maxCallMs = 30_000;
 
-export class NewTestCase extends TestCaseRef {
+const CarriedName = (): PropertyDecorator =>
+  Text({ max: 64, pattern: /^[a-z][a-z0-9_]{0,63}$/, accepted: '1 to 64 of a-z, 0-9 and _, a letter first' });
+
+/** A value of a step's answer that later steps may send: `{"$from": name}` in their input. */
+export class Carry {
+  @CarriedName()
+  name!: string;
+
+  @Text({ max: 500, pattern: pathPattern, accepted: acceptedPath })
+  path!: string;
+}
+
+/** One request of an `integration` case. */
+export class Step {
+  @Json({
+    max_bytes: maxInputBytes,
+    description: 'As `input` of the case; `{"$from": name, "path"?}` in it stands for a value that an earlier step carries on.',
+  })
+  input!: JsonValue;
+
+  @Parts(() => Expectation, { max_items: 50, optional: true })
+  expectations?: Expectation[];
+
+  @Parts(() => Carry, { max_items: 20, optional: true })
+  carry?: Carry[];
+
+  @Decimal({ min: 0.001, max: maxCallMs, optional: true, nullable: true, description: 'The call may not take longer, in milliseconds.' })
+  max_duration_ms?: number | null;
+}
+
+/** What a `performance` case measures may not be beyond; what is left out is measured only. */
+export class Limits {
+  @Decimal({ min: 0.001, max: maxCallMs, optional: true, nullable: true, description: 'Half of the answers may take at most this.' })
+  p50_ms?: number | null;
+
+  @Decimal({ min: 0.001, max: maxCallMs, optional: true, nullable: true })
+  p95_ms?: number | null;
+
+  @Decimal({ min: 0.001, max: maxCallMs, optional: true, nullable: true })
+  p99_ms?: number | null;
+
+  @Decimal({ min: 0.001, max: 1e6, optional: true, nullable: true, description: 'At least so many good answers a second.' })
+  min_throughput?: number | null;
+
+  @Decimal({ min: 0, max: 100, optional: true, nullable: true, description: 'At most this share of bad answers, in percent. Default 0.' })
+  max_error_rate?: number | null;
+}
+
+/** How a `performance` case calls: until so many requests, or so much time, are over. */
+export class Load {
+  @Whole({ min: 1, max: 50, description: 'Calls at a time.' })
+  concurrency!: number;
+
+  @Whole({ min: 1, max: 100_000, optional: true, nullable: true })
+  requests?: number | null;
+
+  @Whole({ min: 100, max: 120_000, optional: true, nullable: true, description: 'Milliseconds; no call begins after them.' })
+  duration_ms?: number | null;
+
+  @Part(() => Limits, { optional: true, nullable: true })
+  limits?: Limits | null;
+}
+
+const inputDescription =
+  '`oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for.';
+
+class WrittenCase extends TestCaseRef {
   @Text({ min: 0, max: 1000, optional: true })
   description?: string;
 
   @Part(() => AppliesTo, { optional: true, description: 'Default: every model.' })
   applies_to?: AppliesTo;
 
-  @Json({ max_bytes: maxInputBytes, description: '`oip_v2`: the request body, or its `inputs` list. `http_json`: the request body.' })
-  input!: JsonValue;
+  @Json({ max_bytes: maxInputBytes, optional: true, nullable: true, description: inputDescription })
+  input?: JsonValue | null;
 
-  @Parts(() => Expectation, { min_items: 1, max_items: 50 })
-  expectations!: Expectation[];
-
-  @Decimal({ min: 0.001, max: 30_000, optional: true, nullable: true, description: 'The call may not take longer, in milliseconds.' })
-  max_duration_ms?: number | null;
-}
-
-export class TestCaseChange extends TestCaseRef {
-  @Text({ min: 0, max: 1000, optional: true })
-  description?: string;
-
-  @Part(() => AppliesTo, { optional: true })
-  applies_to?: AppliesTo;
-
-  @Json({ max_bytes: maxInputBytes, optional: true })
-  input?: JsonValue;
-
-  @Parts(() => Expectation, { min_items: 1, max_items: 50, optional: true })
+  @Parts(() => Expectation, { max_items: 50, optional: true })
   expectations?: Expectation[];
 
-  @Decimal({ min: 0.001, max: 30_000, optional: true, nullable: true })
+  @Decimal({
+    min: 0.001,
+    max: maxCallMs,
+    optional: true,
+    nullable: true,
+    description: '`unit`, `smoke`: the call may not take longer, in milliseconds.',
+  })
   max_duration_ms?: number | null;
 
+  @Parts(() => Step, { max_items: 20, optional: true, description: '`integration`: the requests, one after the other.' })
+  steps?: Step[];
+
+  @Part(() => Load, { optional: true, nullable: true, description: '`performance`.' })
+  load?: Load | null;
+}
+
+/** What each type takes: apps/validation/src/case-rules.ts. */
+export class NewTestCase extends WrittenCase {
+  @OneOf(testCaseTypes, { optional: true, description: 'Default `unit`. It cannot be changed.' })
+  type?: TestCaseType;
+}
+
+export class TestCaseChange extends WrittenCase {
   @IfMatch()
   if_match?: number[];
 }
@@ -77,20 +159,29 @@ export class TestCaseRemoval extends TestCaseRef {
 }
 
 export class TestCase extends TestCaseRef {
+  @OneOf(testCaseTypes)
+  type!: TestCaseType;
+
   @Text({ min: 0, max: 1000 })
   description!: string;
 
   @Part(() => AppliesTo)
   applies_to!: AppliesTo;
 
-  @Json({ max_bytes: maxInputBytes })
-  input!: JsonValue;
+  @Json({ max_bytes: maxInputBytes, nullable: true, description: inputDescription })
+  input!: JsonValue | null;
 
-  @Parts(() => Expectation, { min_items: 1, max_items: 50 })
+  @Parts(() => Expectation, { max_items: 50 })
   expectations!: Expectation[];
 
-  @Decimal({ min: 0.001, max: 30_000, nullable: true })
+  @Decimal({ min: 0.001, max: maxCallMs, nullable: true })
   max_duration_ms!: number | null;
+
+  @Parts(() => Step, { max_items: 20 })
+  steps!: Step[];
+
+  @Part(() => Load, { nullable: true })
+  load!: Load | null;
 
   @Instant()
   created_at!: string;
@@ -113,7 +204,7 @@ export class TestCaseFilter extends PageRequest {
 export class TestCasePage extends pageOf(TestCase) {}
 
 export const listTestCases = request('validation.list_test_cases', { input: TestCaseFilter, output: TestCasePage });
-export const getTestCase = request('validation.get_test_case', { input: TestCaseRef, output: TestCase });
+export const getTestCase = request('validation.get_test_case', { input: TestCaseRequest, output: TestCase });
 export const createTestCase = request('validation.create_test_case', { input: NewTestCase, output: TestCase });
 export const changeTestCase = request('validation.change_test_case', { input: TestCaseChange, output: TestCase });
 export const removeTestCase = request('validation.remove_test_case', { input: TestCaseRemoval, output: Removed });

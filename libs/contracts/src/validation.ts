@@ -46,6 +46,18 @@ export class RunResult extends RunRef {
 export const runTriggers = ['manual', 'nightly'] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
+/** Whether a version can stand in for the stable one of its name, by the tensors that both declare (`oip_v2`). */
+export class SignatureCheck {
+  @Text({ max: 64, nullable: true, description: 'The stable version; null without one, or where it declares nothing.' })
+  baseline_model_id!: string | null;
+
+  @Bool({ nullable: true, description: 'null: not compared.' })
+  compatible!: boolean | null;
+
+  @Texts({ max: 1000, max_items: 20, description: 'Why it is not compatible, or why the metadata could not be read.' })
+  problems!: string[];
+}
+
 export class Run extends RunResult {
   @ModelId()
   model_id!: string;
@@ -67,6 +79,9 @@ export class Run extends RunResult {
 
   @Parts(() => CaseResult)
   results!: CaseResult[];
+
+  @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
+  signature_check!: SignatureCheck | null;
 
   @Text({ min: 0, max: 1000, description: 'Why the run as a whole is an `error`; empty otherwise.' })
   reason!: string;

@@ -6,12 +6,9 @@ import { ValidationConfig } from '../validation.config.js';
 import { shownLine } from './exchange.js';
 import { InvokeError } from './invoke-error.js';
 import { SecretsStore } from './secrets.store.js';
-import { type Ways } from './ways.js';
+import { type Ways, WAYS } from './ways.js';
 
 const maxResponseBytes = 1_000_000;
-
-/** The only ways out of this service. */
-export const WAYS = Symbol('WAYS');
 
 export const waysProvider: FactoryProvider<Ways> = {
   provide: WAYS,

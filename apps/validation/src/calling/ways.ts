@@ -14,3 +14,6 @@ export interface Ways {
   /** The value of a secret that may be sent to this host (normalised). Throws InvokeError UNKNOWN_SECRET. */
   secret(host: string, name: string): Promise<string>;
 }
+
+/** The only ways out of this service. */
+export const WAYS = Symbol('WAYS');
