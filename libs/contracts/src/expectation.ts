@@ -1,6 +1,6 @@
 import { Bool, Decimal, Json, type JsonValue, OneOf, Text, Whole } from './fields.js';
 
-export const expectationOps = ['equals', 'approx', 'range', 'one_of', 'matches', 'length', 'exists'] as const;
+export const expectationOps = ['equals', 'approx', 'range', 'one_of', 'matches', 'schema', 'length', 'exists'] as const;
 export type ExpectationOp = (typeof expectationOps)[number];
 
 /** One thing that must hold of a model's answer. */
@@ -15,7 +15,8 @@ export class Expectation {
     max_bytes: 100_000,
     optional: true,
     nullable: true,
-    description: '`equals`, `approx`, `one_of` (a list), `matches` (a pattern), `length`, `exists` (true or false).',
+    description:
+      '`equals`, `approx`, `one_of` (a list), `matches` (a pattern), `schema` (a JSON Schema), `length`, `exists` (true or false).',
   })
   value?: JsonValue;
 

@@ -225,7 +225,7 @@ describe('validating expectations', () => {
 
   it('names what was sent and what would be accepted', () => {
     expect(expectationProblems('expectations', [{ op: 'one_off' }])).toEqual([
-      { field: 'expectations.0.op', value: 'one_off', accepted: 'one of equals, approx, range, one_of, matches, length, exists' },
+      { field: 'expectations.0.op', value: 'one_off', accepted: 'one of equals, approx, range, one_of, matches, schema, length, exists' },
     ]);
     expect(expectationProblems('expectations', [{ op: 'matches', value: 'a*?' }])[0]?.accepted).toContain('lazy');
   });
