@@ -54,6 +54,8 @@ beforeAll(async () => {
     ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
     steps: [{ input: {}, expectations, carry: [{ name: 'kept', path: '$' }] }],
     load: { concurrency: 1, requests: 1, limits: {} },
+    data: { data_set_id: 'a'.repeat(64), label_path: '$.y', prediction_path: '$', metrics: ['mae'] },
+    data_set_id: 'a'.repeat(64),
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
   };
@@ -152,6 +154,8 @@ async function state(): Promise<Record<string, string>> {
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',
+    'validation.data_sets',
+    'validation.uploads',
     'validation.runs',
     'validation.nightlies',
     'validation.audit',
@@ -188,7 +192,10 @@ it('accepts the good request that each bad one is made from', async () => {
       .filter(({ method }) => method === 'GET')
       .map(async (route) => [route.name, (await http.send(requestOf(route, goodInput(route)))).status]),
   );
-  expect(answers.filter(([, status]) => status !== 200)).toEqual([['ValidationController.getRun', 404]]);
+  expect(answers.filter(([, status]) => status !== 200)).toEqual([
+    ['ValidationController.getRun', 404],
+    ['DataSetsController.getDataSet', 404],
+  ]);
 });
 
 it('names every parameter that is missing, and what it accepts', async () => {

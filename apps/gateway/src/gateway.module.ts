@@ -4,6 +4,7 @@ import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
 import { CallerInterceptor } from './caller.interceptor.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
+import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { EnvelopeInterceptor } from './envelope.interceptor.js';
 import { FlagsController } from './flags.controller.js';
@@ -35,6 +36,7 @@ class SurfaceModule {
         WindowsController,
         DeadLettersController,
         ValidationController,
+        DataSetsController,
         FlagsController,
         AlertsController,
         WebhooksController,

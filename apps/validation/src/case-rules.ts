@@ -3,7 +3,7 @@ import { type TestCase, type TestCaseType } from '#contracts/test-case.js';
 import { templateProblems } from '#contracts/template.js';
 import { expectationProblems } from './judging/expectation.js';
 
-type Content = Pick<TestCase, 'type' | 'input' | 'expectations' | 'max_duration_ms' | 'steps' | 'load'>;
+type Content = Pick<TestCase, 'type' | 'input' | 'expectations' | 'max_duration_ms' | 'steps' | 'load' | 'data'>;
 type Field = Exclude<keyof Content, 'type'>;
 
 /** What each type needs and may have. */
@@ -11,6 +11,7 @@ const fieldsOfType: Record<TestCaseType, { needs: Field[]; takes: Field[] }> = {
   unit: { needs: ['input', 'expectations'], takes: ['input', 'expectations', 'max_duration_ms'] },
   integration: { needs: ['steps'], takes: ['steps'] },
   smoke: { needs: [], takes: ['input', 'expectations', 'max_duration_ms'] },
+  regression: { needs: ['input', 'data'], takes: ['input', 'data'] },
   performance: { needs: ['input', 'load'], takes: ['input', 'expectations', 'load'] },
 };
 
@@ -19,6 +20,7 @@ const acceptedWhereNeeded: Record<Field, string> = {
   expectations: 'a list of 1 to 50 expectations',
   max_duration_ms: 'a number',
   steps: 'a list of 1 to 20 steps',
+  data: 'an object with data_set_id, label_path, prediction_path and metrics',
   load: 'an object with concurrency, and requests or duration_ms',
 };
 
@@ -45,9 +47,17 @@ function loadProblems({ requests = null, duration_ms = null }: NonNullable<Conte
   return [{ field: 'load.requests', value: requests, accepted: 'requests or duration_ms, one of them' }];
 }
 
+const needScore = new Set(['log_loss', 'brier', 'auc', 'calibration_error']);
+
+function dataProblems({ metrics, score_path = null }: NonNullable<Content['data']>): FieldProblem[] {
+  const scored = metrics.filter((metric) => needScore.has(metric));
+  if (score_path !== null || scored.length === 0) return [];
+  return [{ field: 'data.score_path', accepted: `a JSONPath: ${scored.join(', ')} need the probability` }];
+}
+
 /** What is wrong with a case beyond the types of its fields. Each problem names its field and what is accepted. */
 export function caseProblems(testCase: Content): FieldProblem[] {
-  const { type, input, expectations, steps, load } = testCase;
+  const { type, input, expectations, steps, load, data } = testCase;
   const { needs, takes } = fieldsOfType[type];
   const missing = needs.filter((field) => !isGiven(testCase[field]));
   const stray = (Object.keys(acceptedWhereNeeded) as Field[]).filter((field) => isGiven(testCase[field]) && !takes.includes(field));
@@ -60,5 +70,7 @@ export function caseProblems(testCase: Content): FieldProblem[] {
       : []),
     ...stepProblems(steps),
     ...(load ? loadProblems(load) : []),
+    ...(type === 'regression' ? templateProblems('input', input, ['row']) : []),
+    ...(data ? dataProblems(data) : []),
   ];
 }

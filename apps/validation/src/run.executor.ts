@@ -93,7 +93,7 @@ export class RunExecutor implements OnModuleDestroy {
   }
 
   private async judged(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
-    const { results, signature_check } = await this.cases.judgeAll(model, cases, this.callOff.signal);
+    const { results, signature_check } = await this.cases.judgeAll(run.run_id, model, cases, this.callOff.signal);
     if (this.callOff.signal.aborted) return calledOff(run, 'the service had to stop before this run was over; run it again');
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };

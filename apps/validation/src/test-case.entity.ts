@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { type JsonValue } from '#contracts/fields.js';
 import { type Expectation } from '#contracts/expectation.js';
-import { type AppliesTo, type Load, type Step, type TestCase, type TestCaseType } from '#contracts/test-case.js';
+import { type AppliesTo, type CaseData, type Load, type Step, type TestCase, type TestCaseType } from '#contracts/test-case.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('test_cases')
@@ -32,6 +32,9 @@ export class TestCaseEntity implements TestCase {
 
   @Column('jsonb', { nullable: true })
   load!: Load | null;
+
+  @Column('jsonb', { nullable: true })
+  data!: CaseData | null;
 
   @Column('timestamptz', { transformer: instant })
   created_at!: string;

@@ -27,6 +27,7 @@ import { isUniqueViolation } from '#runtime/database-fault.js';
 import { insertRow } from '#runtime/rows.js';
 import { caseProblems } from './case-rules.js';
 import { isWithin } from './case-selection.js';
+import { DataSetsStore } from './data-sets/data-sets.store.js';
 import { KnownModels } from './known-models.store.js';
 import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 import { testCaseNotFound, TestCasesStore } from './test-cases.store.js';
@@ -41,6 +42,7 @@ export class TestCasesHandlers {
     private readonly audit: AuditStore,
     private readonly known: KnownModels,
     private readonly cases: TestCasesStore,
+    private readonly dataSets: DataSetsStore,
   ) {}
 
   /** In the order of their ids. */
@@ -77,6 +79,7 @@ export class TestCasesHandlers {
       max_duration_ms: input.max_duration_ms ?? null,
       steps: input.steps ?? [],
       load: input.load ?? null,
+      data: input.data ?? null,
       created_at: now,
       updated_at: now,
       created_by: currentCaller().actor.name,
@@ -85,6 +88,7 @@ export class TestCasesHandlers {
     assertUsable(testCase);
     await this.assertMayApplyTo(testCase.applies_to);
     return this.database.transaction(async (manager) => {
+      await this.assertData(manager, testCase);
       // Of a case of this id that was removed the revisions are still referred to.
       const created = { ...testCase, revision: (await lastRevision(manager, testCase.test_case_id)) + 1 };
       await insertRow(manager, TestCaseEntity, created).catch((error: unknown) => {
@@ -106,6 +110,7 @@ export class TestCasesHandlers {
       if (!changesAnything(before, change)) return before;
       const after: TestCaseEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
       assertUsable(after);
+      await this.assertData(manager, after);
       await manager.save(TestCaseEntity, after);
       await this.write(manager, 'test_case.changed', before, after);
       return after;
@@ -158,6 +163,10 @@ export class TestCasesHandlers {
     throw invalidInput([
       { field: 'applies_to', value: applies_to, accepted: `for this key: ${needed.join(' and ')}; or a model_id in its scope` },
     ]);
+  }
+
+  private async assertData(manager: EntityManager, { data }: TestCaseEntity): Promise<void> {
+    if (data) await this.dataSets.assertThere(manager, 'data.data_set_id', data.data_set_id);
   }
 
   private async write(manager: EntityManager, action: string, before: TestCaseEntity | null, after: TestCaseEntity | null): Promise<void> {

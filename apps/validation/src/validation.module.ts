@@ -9,9 +9,15 @@ import { Cases1700000000011 } from './cases.migration.js';
 import { SignatureEntity } from './calling/signature.entity.js';
 import { SignaturesStore } from './calling/signatures.store.js';
 import { waysProvider } from './calling/ways.provider.js';
+import { DataSetEntity, PieceEntity, UploadEntity } from './data-sets/data-set.entity.js';
+import { DataSetsHandlers } from './data-sets/data-sets.handlers.js';
+import { DataSets1700000000012 } from './data-sets/data-sets.migration.js';
+import { DataSetsStore } from './data-sets/data-sets.store.js';
 import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { NightlyHandlers } from './nightly.handlers.js';
+import { RowOutcomesEntity } from './row-outcomes.entity.js';
+import { RowOutcomesStore } from './row-outcomes.store.js';
 import { NightlyEntity, RunEntity } from './run.entity.js';
 import { RunExecutor } from './run.executor.js';
 import { RunsHandlers } from './runs.handlers.js';
@@ -25,8 +31,19 @@ import { ValidationSchedule } from './validation.schedule.js';
 
 export const validationSchema: Schema = {
   name: 'validation',
-  entities: [TestCaseEntity, CaseRevisionEntity, SignatureEntity, RunEntity, NightlyEntity, AuditEntity],
-  migrations: [Validation1700000000001, Cases1700000000011],
+  entities: [
+    TestCaseEntity,
+    CaseRevisionEntity,
+    SignatureEntity,
+    DataSetEntity,
+    UploadEntity,
+    PieceEntity,
+    RunEntity,
+    RowOutcomesEntity,
+    NightlyEntity,
+    AuditEntity,
+  ],
+  migrations: [Validation1700000000001, Cases1700000000011, DataSets1700000000012],
 };
 
 @Module({})
@@ -35,7 +52,7 @@ export class ValidationModule {
     return {
       module: ValidationModule,
       imports: [DatabaseModule.forSchema(validationSchema, config), ScheduleModule.forRoot()],
-      controllers: [TestCasesHandlers, RunsHandlers, NightlyHandlers],
+      controllers: [TestCasesHandlers, DataSetsHandlers, RunsHandlers, NightlyHandlers],
       providers: [
         { provide: ValidationConfig, useValue: config },
         waysProvider,
@@ -44,6 +61,8 @@ export class ValidationModule {
         TestCasesStore,
         RunsStore,
         SignaturesStore,
+        DataSetsStore,
+        RowOutcomesStore,
         CasesExecutor,
         RunExecutor,
         NightlyExecutor,

@@ -1,3 +1,4 @@
+import { DataSetRef } from './data-set.js';
 import { Check } from './expectation.js';
 import { Counts, Decimal, OneOf, Part, Parts, Text, Whole } from './fields.js';
 import { TestCaseRef, testCaseTypes, type TestCaseType } from './test-case.js';
@@ -44,6 +45,18 @@ export class Measured {
   sketch!: string;
 }
 
+/** How far a `regression` case came. What each row came to is stored beside the run. */
+export class RowsJudged extends DataSetRef {
+  @Whole({ description: 'Rows asked about.' })
+  rows!: number;
+
+  @Whole({ description: 'Of them without a prediction that can be judged.' })
+  errors!: number;
+
+  @Counts({ description: 'Errors by code; INVALID_ROW: the row has no label or does not fill the input.' })
+  error_codes!: Record<string, number>;
+}
+
 export class CaseResult extends TestCaseRef {
   @OneOf(testCaseTypes, { optional: true, description: 'Absent in runs of before there were types.' })
   type?: TestCaseType;
@@ -65,4 +78,7 @@ export class CaseResult extends TestCaseRef {
 
   @Part(() => Measured, { optional: true, description: '`performance`.' })
   measured?: Measured;
+
+  @Part(() => RowsJudged, { optional: true, description: '`regression`.' })
+  rows_judged?: RowsJudged;
 }

@@ -1,11 +1,12 @@
+import { DataSetId } from './data-set.js';
 import { Expectation } from './expectation.js';
-import { Decimal, Instant, Json, type JsonValue, OneOf, Part, Parts, Text, Whole } from './fields.js';
+import { Decimal, Instant, Json, type JsonValue, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { acceptedPath, pathPattern } from './json-path.js';
 import { pageOf, PageRequest } from './page.js';
 import { IfMatch, modelStatuses, type ModelStatus, modelTypes, type ModelType, Sport } from './registry.js';
 import { Removed, request } from './request.js';
 
-export const testCaseTypes = ['unit', 'integration', 'performance', 'smoke'] as const;
+export const testCaseTypes = ['unit', 'integration', 'regression', 'performance', 'smoke'] as const;
 export type TestCaseType = (typeof testCaseTypes)[number];
 
 const TestCaseId = (): PropertyDecorator =>
@@ -110,8 +111,52 @@ export class Load {
   limits?: Limits | null;
 }
 
+/** What the rows of a `regression` case may be judged by: of a class and of its probability, or of a number. */
+export const dataMetrics = [
+  ...['accuracy', 'precision', 'recall', 'f1', 'log_loss', 'brier', 'auc', 'calibration_error'],
+  ...['mae', 'rmse', 'mape', 'r2'],
+] as const;
+
+const JsonPath = (options: { optional?: boolean; nullable?: boolean; description: string }): PropertyDecorator =>
+  Text({ max: 500, pattern: pathPattern, accepted: acceptedPath, ...options });
+
+/** How a `regression` case asks about the rows of a data set. */
+export class CaseData {
+  @DataSetId()
+  data_set_id!: string;
+
+  @JsonPath({ description: 'In a row: what is right.' })
+  label_path!: string;
+
+  @JsonPath({ description: 'In the answer: what the model says.' })
+  prediction_path!: string;
+
+  @JsonPath({ optional: true, nullable: true, description: 'In the answer: the probability of what it says, a number.' })
+  score_path?: string | null;
+
+  @Texts({
+    max: 40,
+    min_items: 1,
+    max_items: dataMetrics.length,
+    pattern: new RegExp(`^(${dataMetrics.join('|')})$`),
+    accepted: `one of ${dataMetrics.join(', ')}`,
+  })
+  metrics!: string[];
+
+  @Whole({ min: 1, max: 50, optional: true, description: 'Calls at a time. Default 8.' })
+  concurrency?: number;
+
+  @Whole({
+    min: 1,
+    max: 100_000,
+    optional: true,
+    description: 'Of a larger data set so many rows, evenly spread, always the same. Default 10,000.',
+  })
+  max_rows?: number;
+}
+
 const inputDescription =
-  '`oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for.';
+  '`oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for. `regression`: a template, in which `{"$from": "row", "path"?}` stands for the row.';
 
 class WrittenCase extends TestCaseRef {
   @Text({ min: 0, max: 1000, optional: true })
@@ -140,6 +185,9 @@ class WrittenCase extends TestCaseRef {
 
   @Part(() => Load, { optional: true, nullable: true, description: '`performance`.' })
   load?: Load | null;
+
+  @Part(() => CaseData, { optional: true, nullable: true, description: '`regression`.' })
+  data?: CaseData | null;
 }
 
 /** What each type takes: apps/validation/src/case-rules.ts. */
@@ -182,6 +230,9 @@ export class TestCase extends TestCaseRef {
 
   @Part(() => Load, { nullable: true })
   load!: Load | null;
+
+  @Part(() => CaseData, { nullable: true })
+  data!: CaseData | null;
 
   @Instant()
   created_at!: string;

@@ -8,7 +8,8 @@ import { Sketch } from '#statistics/sketch.js';
 import { createInvoker } from '../calling/invoker.js';
 import { type Signature } from '../calling/signature.js';
 import { type Ways } from '../calling/ways.js';
-import { judgeCase, type JudgedCase } from './judge-case.js';
+import { judgeCase, type JudgedCase, type Means } from './judge-case.js';
+import { type RowOutcome } from './rows.js';
 
 interface Reply {
   status?: number;
@@ -21,15 +22,17 @@ let server: Server;
 let base: string;
 let reply: (path: string, body: JsonValue) => Reply | Promise<Reply>;
 let seen: { path: string; body: JsonValue }[];
-let inHand: number;
+let dataSet: Record<string, unknown>[];
+let kept: { test_case_id: string; data_set_id: string; outcomes: RowOutcome[] }[];
+let inHand: Set<unknown>;
 let mostInHand: number;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
     void (async () => {
-      inHand += 1;
-      mostInHand = Math.max(mostInHand, inHand);
-      response.on('close', () => (inHand -= 1));
+      const open = inHand.add(request);
+      mostInHand = Math.max(mostInHand, open.size);
+      response.on('close', () => open.delete(request));
       let text = '';
       for await (const chunk of request) text += String(chunk);
       const call = { path: request.url ?? '', body: text ? (JSON.parse(text) as JsonValue) : null };
@@ -47,7 +50,8 @@ afterAll(async () => {
 });
 beforeEach(() => {
   seen = [];
-  [inHand, mostInHand] = [0, 0];
+  kept = [];
+  [inHand, mostInHand] = [new Set(), 0];
 });
 
 const ways: Ways = {
@@ -57,7 +61,17 @@ const ways: Ways = {
 };
 
 const empty: JudgedCase = {
-  ...{ test_case_id: 'case', type: 'unit', revision: 3, input: null, expectations: [], max_duration_ms: null, steps: [], load: null },
+  ...{
+    test_case_id: 'case',
+    type: 'unit',
+    revision: 3,
+    input: null,
+    expectations: [],
+    max_duration_ms: null,
+    steps: [],
+    load: null,
+    data: null,
+  },
 };
 
 interface Asked {
@@ -69,7 +83,14 @@ interface Asked {
 function judge(testCase: Partial<JudgedCase>, { serving, signature, signal }: Asked = {}): Promise<CaseResult> {
   const called: Serving = { protocol: 'http_json', url: base, timeout_ms: 2_000, ...serving };
   const invoker = createInvoker(ways, { name: 'mlb', serving: called, signature: signature ?? null });
-  return judgeCase({ ...empty, ...testCase }, invoker, signal ?? new AbortController().signal);
+  const means: Means = {
+    invoker,
+    rows: async function* () {
+      yield* dataSet.map((values, index) => ({ row: index + 1, values }));
+    },
+    keep: async (test_case_id, data_set_id, outcomes) => void kept.push({ test_case_id, data_set_id, outcomes }),
+  };
+  return judgeCase({ ...empty, ...testCase }, means, signal ?? new AbortController().signal);
 }
 
 const isOne = [{ path: '$.y', op: 'equals' as const, value: 1 }];
@@ -252,5 +273,77 @@ describe('a performance case', () => {
     const result = await judge({ type: 'performance', input: 1, load }, { signal: AbortSignal.timeout(100) });
     expect(result).toMatchObject({ outcome: 'error', reason: expect.stringContaining('CANCELLED') as string });
     expect(seen.length).toBeLessThanOrEqual(4);
+  });
+});
+
+describe('a regression case', () => {
+  const data_set_id = 'd'.repeat(64);
+  const data = { data_set_id, label_path: '$.out', prediction_path: '$.pick', score_path: '$.p', metrics: ['accuracy'], concurrency: 3 };
+  const input = { x: { $from: 'row', path: '$.x' } };
+  const regression = (more: object = {}, asked: Asked = {}): Promise<CaseResult> =>
+    judge({ type: 'regression', input, data: { ...data, ...more } }, asked);
+
+  beforeEach(() => {
+    dataSet = Array.from({ length: 20 }, (_, index) => ({ x: index, out: index % 2 === 0 }));
+    reply = async (_, body) => {
+      const { x } = body as { x: number };
+      // So that answers come in another order than rows.
+      await new Promise((resolve) => setTimeout(resolve, x % 3));
+      return { json: { pick: x > 9, p: x / 20 } };
+    };
+  });
+
+  it('asks about every row, some at a time, and keeps what was right, what was said and how sure', async () => {
+    expect(await regression()).toMatchObject({
+      ...{ outcome: 'passed', reason: '', checks: [], duration_ms: expect.any(Number) as number },
+      rows_judged: { data_set_id, rows: 20, errors: 0, error_codes: {} },
+    });
+    expect(mostInHand).toBe(3);
+    expect(kept).toEqual([
+      {
+        ...{ test_case_id: 'case', data_set_id },
+        outcomes: dataSet.map(({ x, out }, index) => ({
+          row: index + 1,
+          label: out,
+          prediction: (x as number) > 9,
+          score: (x as number) / 20,
+        })),
+      },
+    ]);
+  });
+
+  it('is an error that names the first row that could not be judged, and keeps the others', async () => {
+    dataSet[4] = { x: 4 };
+    dataSet[7] = { out: true };
+    reply = (_, body) => ((body as { x: number }).x === 12 ? { json: { pick: null, p: 1 } } : { json: { pick: true, p: 1 } });
+    const { outcome, reason, rows_judged } = await regression();
+    expect({ outcome, reason }).toEqual({
+      outcome: 'error',
+      reason: '3 of 20 rows could not be judged; row 5: INVALID_ROW: there is no text, number, true or false at $.out',
+    });
+    expect(rows_judged).toMatchObject({ rows: 20, errors: 3, error_codes: { INVALID_ROW: 2, INVALID_ANSWER: 1 } });
+    expect(kept[0]?.outcomes).toHaveLength(17);
+  });
+
+  it('needs a number for a score, and none where it has no path to one', async () => {
+    reply = () => ({ json: { pick: 'over', p: 'high' } });
+    expect((await regression()).reason).toContain('no number at $.p');
+    expect(await regression({ score_path: null })).toMatchObject({ outcome: 'passed' });
+    expect(kept[1]?.outcomes[0]).toEqual({ row: 1, label: true, prediction: 'over' });
+  });
+
+  it('stops asking a model that judges nothing', async () => {
+    dataSet = Array.from({ length: 1_000 }, (_, x) => ({ x, out: 1 }));
+    reply = () => ({ status: 500 });
+    const { rows_judged } = await regression();
+    expect(rows_judged!.errors).toBeGreaterThanOrEqual(50);
+    expect(seen.length).toBeLessThan(60);
+  });
+
+  it('is an error when it is called off, and keeps nothing', async () => {
+    reply = () => ({ hangs: true });
+    const result = await regression({}, { signal: AbortSignal.timeout(50) });
+    expect(result).toMatchObject({ outcome: 'error', reason: expect.stringContaining('CANCELLED') as string });
+    expect([kept, seen.length]).toEqual([[], 3]);
   });
 });

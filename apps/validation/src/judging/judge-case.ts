@@ -8,16 +8,31 @@ import { InvokeError } from '../calling/invoke-error.js';
 import { type Invoker } from '../calling/invoker.js';
 import { judge } from './expectation.js';
 import { limitChecks, measure } from './load.js';
+import { judgeRows, type NumberedRow, type RowOutcome } from './rows.js';
 
 /** A case as its judging needs it. */
-export type JudgedCase = Pick<TestCase, 'test_case_id' | 'type' | 'input' | 'expectations' | 'max_duration_ms' | 'steps' | 'load'> & {
+export type JudgedCase = Pick<
+  TestCase,
+  'test_case_id' | 'type' | 'input' | 'expectations' | 'max_duration_ms' | 'steps' | 'load' | 'data'
+> & {
   revision: number;
 };
 
 type Judged = Omit<CaseResult, 'test_case_id' | 'type' | 'revision'>;
-type Judge = (testCase: JudgedCase, invoker: Invoker, signal: AbortSignal) => Promise<Judged>;
+/** What cases are judged with. */
+export interface Means {
+  invoker: Invoker;
+  /** At most so many rows of a data set, always the same ones. */
+  rows(data_set_id: string, max_rows: number): AsyncGenerator<NumberedRow>;
+  /** Stores what the rows of a regression case came to, in the order of the rows. */
+  keep(test_case_id: string, data_set_id: string, outcomes: RowOutcome[]): Promise<void>;
+}
+
+type Judge = (testCase: JudgedCase, means: Means, signal: AbortSignal) => Promise<Judged>;
 
 const maxReason = 1_000;
+
+const defaultMaxRows = 10_000;
 
 /** How long one case may take, whatever it is made of. */
 export const maxCaseMs = 300_000;
@@ -57,13 +72,13 @@ function carriedFrom(
 }
 
 const judges: Record<TestCaseType, Judge> = {
-  async unit({ test_case_id, input, expectations, max_duration_ms }, invoker, signal) {
+  async unit({ test_case_id, input, expectations, max_duration_ms }, { invoker }, signal) {
     const { answer, duration_ms } = await invoker.call(input, test_case_id, signal);
     return judged(judge({ expectations, max_duration_ms }, answer, duration_ms).checks, duration_ms);
   },
 
   /** Ends with the first step that fails: what comes after rests on it. */
-  async integration({ test_case_id, steps }, invoker, signal) {
+  async integration({ test_case_id, steps }, { invoker }, signal) {
     const carried: Record<string, JsonValue> = {};
     const checks: Check[] = [];
     let total_ms = 0;
@@ -86,7 +101,7 @@ const judges: Record<TestCaseType, Judge> = {
     return judged(checks, total_ms);
   },
 
-  async smoke({ test_case_id, input, expectations, max_duration_ms }, invoker, signal) {
+  async smoke({ test_case_id, input, expectations, max_duration_ms }, { invoker }, signal) {
     const looks = await invoker.look(signal);
     const checks = looks.map(({ path, problem }) => {
       const passed = problem === null;
@@ -99,7 +114,7 @@ const judges: Record<TestCaseType, Judge> = {
     return judged([...checks, ...judge({ expectations, max_duration_ms }, answer, duration_ms).checks], duration_ms);
   },
 
-  async performance({ test_case_id, input, expectations, load }, invoker, signal) {
+  async performance({ test_case_id, input, expectations, load }, { invoker }, signal) {
     if (!load) return unjudged('INVALID_INPUT: the case has no load');
     const { measured, answered, firstError } = await measure(load, signal, async (number) => {
       const { answer, duration_ms } = await invoker.call(input, `${test_case_id}.${number}`, signal);
@@ -109,6 +124,19 @@ const judges: Record<TestCaseType, Judge> = {
     const result = judged(limitChecks(measured, load.limits ?? {}), measured.duration_ms);
     return { ...result, measured };
   },
+
+  /** Passed when every row could be judged: what they say of the model is told by the metrics, against a baseline. */
+  async regression({ test_case_id, input, data }, { invoker, rows, keep }, signal) {
+    if (!data) return unjudged('INVALID_INPUT: the case has no data');
+    const started = performance.now();
+    const asked = rows(data.data_set_id, data.max_rows ?? defaultMaxRows);
+    const { outcomes, rows_judged, firstError } = await judgeRows({ test_case_id, input, data }, asked, invoker, signal);
+    await keep(test_case_id, data.data_set_id, outcomes);
+    const duration_ms = performance.now() - started;
+    if (firstError === null) return { ...judged([], duration_ms), rows_judged };
+    const { errors, rows: all } = rows_judged;
+    return { ...unjudged(`${errors} of ${all} rows could not be judged; ${firstError}`, [], duration_ms), rows_judged };
+  },
 };
 
 const noLook = 'INVALID_INPUT: http_json and nats have neither health nor metadata; a smoke case needs an input for them';
@@ -117,11 +145,11 @@ const noLook = 'INVALID_INPUT: http_json and nats have neither health nor metada
  * Judges one case by its type. An InvokeError is an outcome, `error`; anything else that is thrown is a bug. `signal` calls it off: the result
  * is an `error` then.
  */
-export async function judgeCase(testCase: JudgedCase, invoker: Invoker, signal: AbortSignal): Promise<CaseResult> {
+export async function judgeCase(testCase: JudgedCase, means: Means, signal: AbortSignal): Promise<CaseResult> {
   const { test_case_id, type, revision } = testCase;
   const timeLimit = AbortSignal.timeout(maxCaseMs);
   try {
-    const result = await judges[type](testCase, invoker, AbortSignal.any([signal, timeLimit]));
+    const result = await judges[type](testCase, means, AbortSignal.any([signal, timeLimit]));
     return { test_case_id, type, revision, ...result };
   } catch (error) {
     if (!(error instanceof InvokeError)) throw error;
