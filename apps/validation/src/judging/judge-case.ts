@@ -23,9 +23,9 @@ type Judged = Omit<CaseResult, 'test_case_id' | 'type' | 'revision'>;
 export interface Means {
   invoker: Invoker;
   /** At most so many rows of a data set, always the same ones. */
-  rows(data_set_id: string, max_rows: number): AsyncGenerator<NumberedRow>;
+  rows: (data_set_id: string, max_rows: number) => AsyncGenerator<NumberedRow>;
   /** Stores what the rows of a regression case came to, in the order of the rows. */
-  keep(test_case_id: string, data_set_id: string, outcomes: RowOutcome[]): Promise<void>;
+  keep: (test_case_id: string, data_set_id: string, outcomes: RowOutcome[]) => Promise<void>;
 }
 
 type Judge = (testCase: JudgedCase, means: Means, signal: AbortSignal) => Promise<Judged>;
