@@ -155,6 +155,39 @@ describe('a body', () => {
     }
   });
 
+  it('is not a serving that its protocol does not have, a subject of the suite’s own or a header with anything but a secret’s name', async () => {
+    const url = 'http://models.internal:8000';
+    const servings: [object, string][] = [
+      [{ protocol: 'oip_v2' }, 'url'],
+      [{ protocol: 'nats', url }, 'subject'],
+      [{ protocol: 'oip_v2', url, request_template: {} }, 'request_template'],
+      [{ protocol: 'http_json', url, request_template: { $from: 'row' } }, 'request_template'],
+      [{ protocol: 'http_json', url, answer_path: '$.a[*]' }, 'answer_path'],
+      ...['emr', 'emr.rpc.registry.get_model', '$JS.API.INFO', '_INBOX.a.b', 'models.*', 'models.>', 'a..b', 'a b', '.a', 'a.'].map(
+        (subject): [object, string] => [{ protocol: 'nats', subject }, 'subject'],
+      ),
+      ...[
+        { authorization: 'Bearer in-the-clear' },
+        { authorization: { secret: '../../etc/passwd' } },
+        { authorization: { secret: 'A', value: 'B' } },
+        { authorization: { secret: null } },
+        { authorization: null },
+        { Host: { secret: 'A' } },
+        { 'transfer-encoding': { secret: 'A' } },
+        { 'x-a\r\nx-b': { secret: 'A' } },
+        { '': { secret: 'A' } },
+        Object.fromEntries(Array.from({ length: 21 }, (_, index) => [`x-${index}`, { secret: 'A' }])),
+      ].map((headers): [object, string] => [{ protocol: 'http_json', url, headers }, 'headers']),
+    ];
+    for (const [serving, field] of servings) {
+      for (const [method, path, body] of [
+        ['POST', '/registry', { ...model, serving }],
+        ['PATCH', `/registry/${model_id}`, { serving }],
+      ] as const)
+        expect([serving, flaw(await api.send(path, { method, body }), `serving.${field}`)]).toEqual([serving, null]);
+    }
+  });
+
   it('does not make a key that has expired already', async () => {
     const body = { name: 'late', role: 'viewer', expires_at: new Date(Date.now() - 1_000).toISOString() };
     expect(flaw(await api.send('/keys', { method: 'POST', body }), 'expires_at')).toBeNull();

@@ -52,6 +52,10 @@ beforeAll(async () => {
     ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
     ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
+    steps: [{ input: {}, expectations, carry: [{ name: 'kept', path: '$' }] }],
+    load: { concurrency: 1, requests: 1, limits: {} },
+    data: { data_set_id: 'a'.repeat(64), label_path: '$.y', prediction_path: '$', metrics: ['mae'] },
+    data_set_id: 'a'.repeat(64),
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
   };
@@ -147,7 +151,16 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.audit', 'flags.flags', 'flags.audit'];
-  tables.push('validation.test_cases', 'validation.runs', 'validation.nightlies', 'validation.audit', 'metrics.model_window');
+  tables.push(
+    'validation.test_cases',
+    'validation.case_revisions',
+    'validation.data_sets',
+    'validation.uploads',
+    'validation.runs',
+    'validation.nightlies',
+    'validation.audit',
+    'metrics.model_window',
+  );
   tables.push('metrics.alert_rules', 'metrics.alerts', 'metrics.silences', 'metrics.webhooks', 'metrics.deliveries', 'metrics.audit');
   const seen: Record<string, string> = {};
   for (const table of tables) {
@@ -179,7 +192,10 @@ it('accepts the good request that each bad one is made from', async () => {
       .filter(({ method }) => method === 'GET')
       .map(async (route) => [route.name, (await http.send(requestOf(route, goodInput(route)))).status]),
   );
-  expect(answers.filter(([, status]) => status !== 200)).toEqual([['ValidationController.getRun', 404]]);
+  expect(answers.filter(([, status]) => status !== 200)).toEqual([
+    ['ValidationController.getRun', 404],
+    ['DataSetsController.getDataSet', 404],
+  ]);
 });
 
 it('names every parameter that is missing, and what it accepts', async () => {

@@ -123,6 +123,7 @@ export async function startTestSuite(): Promise<TestSuite> {
     bootstrap_admin_key: admin_key,
     log_level: 'silent',
     allowed_networks: '127.0.0.0/8',
+    secrets_dir: '',
     health_tick_seconds: tickSeconds,
   });
   const root = `http://127.0.0.1:${suite.gateway.port}`;

@@ -1,8 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import pg from 'pg';
-import { type Model, type Serving } from '#contracts/registry.js';
-import { type Expectation, type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
+import { type Model } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
+import { type Expectation } from '#contracts/expectation.js';
+import { type TestCase } from '#contracts/test-case.js';
+import { type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
 import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
 
@@ -24,7 +27,7 @@ afterAll(async () => {
 interface PlainServer {
   url: string;
   /** What the next requests are answered with. */
-  answer: (body: unknown) => { status?: number; json?: unknown; text?: string; afterMs?: number };
+  answer: (body: unknown, path: string) => { status?: number; json?: unknown; text?: string; afterMs?: number };
   calls: number;
   close(): Promise<void>;
 }
@@ -36,7 +39,7 @@ async function startPlainServer(): Promise<PlainServer> {
       let text = '';
       for await (const chunk of request) text += String(chunk);
       it.calls += 1;
-      const { status = 200, json, text: raw, afterMs = 0 } = it.answer(JSON.parse(text));
+      const { status = 200, json, text: raw, afterMs = 0 } = it.answer(text ? JSON.parse(text) : null, request.url ?? '');
       setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(raw ?? JSON.stringify(json)), afterMs);
     })();
   });
@@ -101,6 +104,8 @@ describe('a validation run', () => {
         outcome: 'failed',
         duration_ms: expect.any(Number) as number,
         reason: expect.stringContaining('$.y') as string,
+        type: 'unit',
+        revision: 1,
         checks: [{ path: '$.y', op: 'equals', passed: false, expected: 1, actual: 2, reason: expect.any(String) as string }],
       },
     ]);
@@ -163,6 +168,106 @@ describe('a validation run', () => {
     const results = await Promise.all(Array.from({ length: 6 }, () => run(model)));
     expect(new Set(results.map(({ run_id }) => run_id)).size).toBe(6);
     expect(results.every(({ status }) => status === 'passed')).toBe(true);
+  });
+});
+
+describe('a test case', () => {
+  const caseOf = (test_case_id: string, more: object): object => ({
+    method: 'POST',
+    body: { test_case_id, applies_to: { name: 'nobody' }, ...more },
+  });
+
+  it('is of a type that says what it takes; what it lacks or cannot have is named', async () => {
+    const step = { input: 1, carry: [{ name: 'token', path: '$.token' }] };
+    const good: object[] = [
+      { type: 'integration', steps: [step, { input: { $from: 'token' }, expectations: isOne }] },
+      { type: 'smoke' },
+      { type: 'performance', input: 1, load: { concurrency: 2, duration_ms: 200, limits: { p95_ms: 50 } } },
+    ];
+    for (const [index, body] of good.entries()) await api.data('/validation/cases', caseOf(`typed_${index}`, body));
+    const bad: [object, string][] = [
+      [{ input: 1 }, 'expectations'],
+      [{ expectations: isOne }, 'input'],
+      [{ type: 'integration', steps: [{ input: { $from: 'token' } }] }, 'steps.0.input'],
+      [{ type: 'integration', steps: [{ input: 1, expectations: [{ op: 'range' }] }] }, 'steps.0.expectations.0.min'],
+      [{ type: 'performance', input: 1, load: { concurrency: 2 } }, 'load.requests'],
+      [{ type: 'smoke', load: { concurrency: 2, requests: 2 } }, 'load'],
+    ];
+    for (const [body, field] of bad) {
+      const { code, details } = await api.failure('/validation/cases', caseOf('typed_bad', body));
+      expect([code, (details?.fields as { field: string }[])[0]?.field]).toEqual(['INVALID_INPUT', field]);
+    }
+    const change = { method: 'PATCH', body: { steps: [], expectations: [] } };
+    expect(await api.failure('/validation/cases/typed_0', change)).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+  });
+
+  it('is kept as it was at every revision, for the runs that judged it, also once it is removed and made anew', async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    const model = await served();
+    const id = await addCase(model, isOne);
+    const first = await run(model);
+    await api.data(`/validation/cases/${id}`, { method: 'PATCH', body: { input: { x: 2 } } });
+    const second = await run(model);
+    await api.data(`/validation/cases/${id}`, { method: 'DELETE' });
+    const body = { test_case_id: id, applies_to: { model_id: model.model_id }, input: { x: 3 }, expectations: isOne };
+    await api.data('/validation/cases', { method: 'POST', body });
+    const third = await run(model);
+    const judged = await Promise.all([first, second, third].map(async (done) => (await details(done)).results[0]));
+    expect(judged.map((result) => result?.revision)).toEqual([1, 2, 3]);
+    const kept = await Promise.all(judged.map((result) => api.data<TestCase>(`/validation/cases/${id}?revision=${result?.revision}`)));
+    expect(kept.map(({ input }) => input)).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }]);
+    expect(await api.failure(`/validation/cases/${id}?revision=4`)).toMatchObject({ status: 404, code: 'TEST_CASE_NOT_FOUND' });
+  });
+
+  it('can be for models of one status only', async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    const canary = await api.registerAs('canary', { serving: { protocol: 'http_json', url: plain.url } });
+    const applies_to = { name: canary.name, status: 'canary' };
+    await api.data('/validation/cases', caseOf('canaries_only', { applies_to, input: 1, expectations: isOne }));
+    expect(await run(canary)).toMatchObject({ status: 'passed', total_tests: 1 });
+    await api.move(canary.model_id, 'stable');
+    const ask = { method: 'POST', body: { model_id: canary.model_id } };
+    expect(await api.failure('/validation/run', ask)).toMatchObject({ code: 'NO_TEST_CASES' });
+    const named = { method: 'POST', body: { model_id: canary.model_id, test_case_ids: ['canaries_only'] } };
+    expect(await api.failure('/validation/run', named)).toMatchObject({ code: 'INVALID_INPUT' });
+  });
+});
+
+describe('a signature', () => {
+  it('is read once, keeps what does not fit from being sent, and is held against the stable version’s', async () => {
+    const tensor = { name: 'features', datatype: 'FP64', shape: [-1, 2] };
+    const output = { name: 'probability', datatype: 'FP64', shape: [-1] };
+    let reads = 0;
+    plain.answer = (body, path) => {
+      if (body !== null) return { json: { outputs: [{ ...output, shape: [1], data: [0.5] }] } };
+      reads += 1;
+      return {
+        json: { name: 'x', inputs: path.includes('/v2/models/wide') ? [tensor, { ...tensor, name: 'park' }] : [tensor], outputs: [output] },
+      };
+    };
+    const url = new URL('/', plain.url).href;
+    const serving = (model_name: string): Serving => ({ protocol: 'oip_v2', url, model_name });
+    const stable = await api.registerAs('stable', { name: 'Signed', version: '1.0.0', serving: serving('narrow') });
+    const same = await api.register({ name: 'Signed', version: '1.1.0', serving: serving('narrow-too') });
+    const other = await api.register({ name: 'Signed', version: '1.2.0', serving: serving('wide') });
+    const expectations: Expectation[] = [{ path: '$.outputs[0].data[0]', op: 'equals', value: 0.5 }];
+    const inputs = [{ ...tensor, shape: [1, 2], data: [1, 2] }];
+    const cases = [inputs, [{ ...tensor, shape: [1, 3], data: [1, 2, 3] }]].map((input, index) => ({
+      ...{ test_case_id: `signed_${index}`, applies_to: { name: 'Signed' }, input, expectations },
+    }));
+    for (const body of cases) await api.data('/validation/cases', { method: 'POST', body });
+    const runs: Run[] = [];
+    for (const model of [stable, stable, same, other]) runs.push(await details(await run(model)));
+    expect(reads).toBe(3);
+    expect(runs[0]!.results.map(({ outcome }) => outcome)).toEqual(['passed', 'error']);
+    expect(runs[0]!.results[1]?.reason).toContain('accepted: [-1, 2]');
+    const baseline_model_id = stable.model_id;
+    expect(runs.map(({ signature_check }) => signature_check)).toEqual([
+      { baseline_model_id: null, compatible: null, problems: [] },
+      { baseline_model_id: null, compatible: null, problems: [] },
+      { baseline_model_id, compatible: true, problems: [] },
+      { baseline_model_id, compatible: false, problems: ['the input park is new'] },
+    ]);
   });
 });
 

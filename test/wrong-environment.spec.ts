@@ -85,6 +85,7 @@ it.each<[DataClass, variable: string, value: string]>([
   [ServiceConfig, 'DATABASE_URL', 'postgres://:::'],
   [ServiceConfig, 'PROBE_PORT', '65536'],
   [ValidationConfig, 'NIGHTLY_CRON', '99 99 * * *'],
+  [ValidationConfig, 'VALIDATION_NATS_PREFIX', 'emr.rpc'],
   [ValidationConfig, 'VALIDATION_ALLOWED_NETWORKS', '999.1.1.1/33'],
   [MetricsConfig, 'WEBHOOK_ALLOWED_NETWORKS', 'http://x'],
   [RegistryConfig, 'BOOTSTRAP_ADMIN_KEY', `${secret} and a space`],

@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD, RouterModule } from '@nestjs/core';
 import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
+import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { Figures } from './figures.store.js';
 import { FlagsController } from './flags.controller.js';
@@ -34,6 +35,7 @@ class SurfaceModule {
         WindowsController,
         DeadLettersController,
         ValidationController,
+        DataSetsController,
         FlagsController,
         AlertsController,
         WebhooksController,

@@ -10,6 +10,8 @@ import { inEnvelope } from './envelope.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
+import { RowStream } from './row-stream.js';
+import { rowTypes } from './serves.decorator.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -94,11 +96,18 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
       .writeHead(error.status, { 'content-type': 'application/json' })
       .end(JSON.stringify({ success: false, data: null, error: error.toBody() }));
   });
-  fastify.addContentTypeParser('application/x-ndjson', { parseAs: 'buffer' }, (request, body, done) => {
-    if (request.routeOptions.url?.endsWith('/inference/batch'))
-      done(null, { events: linesOf(jsonTextOf(body as Buffer, request.headers)) });
-    else done(unsupportedMediaType);
-  });
+  for (const [type, format] of Object.entries(rowTypes)) {
+    fastify.addContentTypeParser(type, (request, payload, done) => {
+      const { url = '' } = request.routeOptions;
+      if (url.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
+      else if (format === 'ndjson' && url.endsWith('/inference/batch'))
+        wholeBody(request.raw).then(
+          (body) => done(null, { events: linesOf(jsonTextOf(body, request.headers)) }),
+          (error: unknown) => done(error as Error),
+        );
+      else done(unsupportedMediaType);
+    });
+  }
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
@@ -120,6 +129,20 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapte
     done();
   });
   return adapter;
+}
+
+/** Throws REQUEST_TOO_LARGE, at once where its length is announced. */
+async function wholeBody(request: IncomingMessage): Promise<Buffer> {
+  const tooLarge = Object.assign(new Error('Too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE' });
+  if (Number(request.headers['content-length']) > bodyLimit) throw tooLarge;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > bodyLimit) throw tooLarge;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, bytes);
 }
 
 /** The values of the lines of NDJSON, blank ones aside. */

@@ -1,11 +1,23 @@
 import 'reflect-metadata';
 import { applyDecorators, createParamDecorator, type ExecutionContext, HttpCode, SetMetadata } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiParam, ApiQuery, ApiResponse } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiConsumes,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiQuery,
+  ApiResponse,
+} from '@nestjs/swagger';
 import { type FastifyRequest } from 'fastify';
 import { type Role } from '#contracts/access.js';
+import { type DataSetFormat } from '#contracts/data-set.js';
 import { type AppError, invalidInput } from '#contracts/errors.js';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { fromTexts, parse } from '#contracts/parse.js';
+import { RowStream } from './row-stream.js';
 import { componentRef, fieldSchema, objectSchema } from './schema.js';
 
 export interface Served {
@@ -117,17 +129,39 @@ function ifMatch(header: string | undefined): number[] | undefined {
   throw invalidInput([{ field: 'If-Match', value: header.slice(0, 100), accepted: 'ETags of this resource such as "3", or *' }]);
 }
 
+const rowsKey = 'emr:rows';
+
+/** A route whose body is rows that are read as they come: see `Rows`. Its input is the query. */
+export const TakesRows = (): MethodDecorator =>
+  applyDecorators(
+    SetMetadata(rowsKey, true),
+    ApiConsumes(...Object.keys(rowTypes)),
+    ApiBody({ schema: { type: 'string' }, required: true }),
+  );
+
+/** What a body of rows may be. */
+export const rowTypes: Record<string, DataSetFormat> = { 'application/x-ndjson': 'ndjson', 'text/csv': 'csv' };
+
+const takesRows = (handler: object): boolean => Reflect.getMetadata(rowsKey, handler) === true;
+
+/** The body of a route that takes rows; undefined where it is something else, or nothing. */
+export const Rows = createParamDecorator((_: unknown, context: ExecutionContext): RowStream | undefined => {
+  const { body } = context.switchToHttp().getRequest<FastifyRequest>();
+  return body instanceof RowStream ? body : undefined;
+});
+
 /** The route's input: path parameters with the query or the body, checked against the class that `Serves` names. */
 export const Input = createParamDecorator((_: unknown, context: ExecutionContext): object => {
   const served = servedBy(context.getHandler());
   if (!served) throw new Error('@Input needs @Serves on the same method');
-  return readInput(served, context.switchToHttp().getRequest<FastifyRequest>());
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  return readInput(served, request, takesRows(context.getHandler()));
 });
 
-export function readInput({ input, path, from, takesIfMatch }: Served, request: FastifyRequest): object {
+export function readInput({ input, path, from, takesIfMatch }: Served, request: FastifyRequest, bodyIsRows = false): object {
   const params = request.params as Record<string, string>;
   const query = request.query as Record<string, unknown>;
-  if (from === 'query' && request.body !== undefined)
+  if (from === 'query' && request.body !== undefined && !bodyIsRows)
     throw invalidInput([{ field: '(body)', accepted: 'no body; the input is the query' }]);
   const values = from === 'query' ? fromTexts(input, query) : { ...bodyOf(request.body, query) };
   for (const field of path) if (Object.hasOwn(values, field)) throw misplaced(field, values[field], 'only in the path');

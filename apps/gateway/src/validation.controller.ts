@@ -3,20 +3,27 @@ import { serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { NoInput, type Removed } from '#contracts/request.js';
 import {
-  awaitNightly,
-  awaitRun,
   changeTestCase,
   createTestCase,
+  getTestCase,
+  listTestCases,
+  NewTestCase,
+  removeTestCase,
+  type TestCase,
+  TestCaseChange,
+  TestCaseFilter,
+  TestCaseRef,
+  TestCaseRemoval,
+} from '#contracts/test-case.js';
+import {
+  awaitNightly,
+  awaitRun,
   getHistory,
   getRegressionReport,
   getRun,
-  getTestCase,
   HistoryRequest,
-  listTestCases,
-  NewTestCase,
   NightlyResult,
   type RegressionReport,
-  removeTestCase,
   ReportRequest,
   type Run,
   RunRef,
@@ -24,11 +31,6 @@ import {
   RunResult,
   startNightly,
   startRun,
-  type TestCase,
-  TestCaseChange,
-  TestCaseFilter,
-  TestCaseRef,
-  TestCaseRemoval,
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';

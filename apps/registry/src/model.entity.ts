@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
-import { type Model, type ModelStatus, type ModelType, type Objectives, type Serving } from '#contracts/registry.js';
+import { type Model, type ModelStatus, type ModelType, type Objectives } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('models')

@@ -24,10 +24,10 @@ import {
   type NewModel,
   type Objectives,
   registerModel,
-  type Serving,
   type StatusChange,
   type Types,
 } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { changesAnything } from '#runtime/changes.js';
@@ -40,6 +40,7 @@ import { modelIdOf } from './model-id.js';
 import { assertStatusChange } from './model-status.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
+import { servingProblems } from './serving-rules.js';
 
 @Controller()
 export class RegistryHandlers implements OnModuleInit {
@@ -190,10 +191,14 @@ export class RegistryHandlers implements OnModuleInit {
   }
 }
 
+/** As it is stored: fields that the protocol does not have are left out, those that it may have are there. */
 function servingOf(serving: Serving | null | undefined): Serving | null {
   if (!serving) return null;
-  const { protocol, url, model_name = null, model_version = null, timeout_ms = 5_000 } = serving;
-  return { protocol, url, model_name, model_version, timeout_ms };
+  const problems = servingProblems(serving);
+  if (problems.length) throw invalidInput(problems);
+  const { model_name = null, model_version = null, timeout_ms = 5_000, ...own } = serving;
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== null)) as typeof own;
+  return { ...given, model_name, model_version, timeout_ms };
 }
 
 function objectivesOf(objectives: Objectives | null | undefined): Objectives | null {

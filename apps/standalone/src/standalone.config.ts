@@ -25,6 +25,10 @@ export class StandaloneConfig {
   @NatsUrl({ optional: true })
   NATS_URL?: string;
 
+  /** As the validation service's. */
+  @Text({ max: 1000, optional: true })
+  VALIDATION_SECRETS_DIR?: string;
+
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'warn';
 }

@@ -18,6 +18,8 @@ export interface SuiteOptions {
   log_level: (typeof logLevels)[number];
   /** Networks in which model servers and webhooks may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
   allowed_networks: string;
+  /** As VALIDATION_SECRETS_DIR; empty: no secrets. */
+  secrets_dir: string;
   /** As HEALTH_TICK_SECONDS. */
   health_tick_seconds: number;
 }
@@ -44,7 +46,10 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       started.push(part);
       return part;
     };
-    const validationConfig = Object.assign(new ValidationConfig(), service, { VALIDATION_ALLOWED_NETWORKS: options.allowed_networks });
+    const validationConfig = Object.assign(new ValidationConfig(), service, {
+      VALIDATION_ALLOWED_NETWORKS: options.allowed_networks,
+      VALIDATION_SECRETS_DIR: options.secrets_dir,
+    });
     const metricsConfig = Object.assign(new MetricsConfig(), service, {
       HEALTH_TICK_SECONDS: options.health_tick_seconds,
       WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,

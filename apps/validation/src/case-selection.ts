@@ -1,14 +1,15 @@
 import { type Scope } from '#contracts/access.js';
 import { type Model } from '#contracts/registry.js';
-import { type AppliesTo } from '#contracts/validation.js';
+import { type AppliesTo } from '#contracts/test-case.js';
 
 /** Whether a case is for a model: every field that it names must be the model's. One that names none is for all. */
-export function appliesTo(model: Model, { model_id, name, sport, model_type }: AppliesTo): boolean {
+export function appliesTo(model: Model, { model_id, name, sport, model_type, status }: AppliesTo): boolean {
   return (
     (model_id ?? model.model_id) === model.model_id &&
     (name ?? model.name) === model.name &&
     (sport ?? model.sport) === model.sport &&
-    (model_type ?? model.model_type) === model.model_type
+    (model_type ?? model.model_type) === model.model_type &&
+    (status ?? model.status) === model.status
   );
 }
 

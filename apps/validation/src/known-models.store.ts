@@ -19,6 +19,7 @@ export class KnownModels extends VisibleRecords<Model> {
   ) {
     const records = views.follow(modelsView, {
       removed: async (model_id) => {
+        await database.query('DELETE FROM validation.signatures WHERE model_id = $1', [model_id]);
         await database.query('DELETE FROM validation.runs WHERE model_id = $1', [model_id]);
       },
       leftovers: {

@@ -1,4 +1,5 @@
-import type { CaseOutcome, Severity } from '#contracts/validation.js';
+import type { CaseOutcome } from '#contracts/case-result.js';
+import type { Severity } from '#contracts/validation.js';
 import { compareWithBaseline, nightlySummary, type OutcomeOfCase, regressionReport, type ReportedRun, runStatus } from './regression.js';
 
 const cases = (outcomes: CaseOutcome[]): OutcomeOfCase[] => outcomes.map((outcome, index) => ({ test_case_id: `case_${index}`, outcome }));

@@ -1,4 +1,5 @@
-import type { CaseOutcome, NightlyResult, RegressionReport, Severity, Trend } from '#contracts/validation.js';
+import type { CaseOutcome } from '#contracts/case-result.js';
+import type { NightlyResult, RegressionReport, Severity, Trend } from '#contracts/validation.js';
 
 /** The largest share of the compared cases that is still low, and still medium. */
 export const lowSeverityShare = 0.1;

@@ -1,5 +1,13 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
-import { type CaseResult, type NightlySummary, type Run, type RunStatus, type RunTrigger, type Severity } from '#contracts/validation.js';
+import { type CaseResult } from '#contracts/case-result.js';
+import {
+  type NightlySummary,
+  type Run,
+  type RunStatus,
+  type RunTrigger,
+  type Severity,
+  type SignatureCheck,
+} from '#contracts/validation.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('runs')
@@ -62,6 +70,9 @@ export class RunEntity implements Run {
 
   @Column('text')
   reason!: string;
+
+  @Column('jsonb', { nullable: true })
+  signature_check!: SignatureCheck | null;
 }
 
 /** One night's round, or one that was asked for. At most one is unfinished at a time. */

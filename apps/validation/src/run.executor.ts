@@ -1,20 +1,16 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
-import { type Model, type Serving } from '#contracts/registry.js';
-import { type CaseResult, type RunTrigger } from '#contracts/validation.js';
+import { type Model } from '#contracts/registry.js';
+import { type CaseResult } from '#contracts/case-result.js';
+import { type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
-import { type Egress } from '#runtime/egress.js';
-import { EGRESS } from './egress.provider.js';
-import { judge } from './expectation.js';
-import { invoke, InvokeError } from './invoke.js';
+import { CasesExecutor } from './cases.executor.js';
 import { compareWithBaseline, runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
 import { calledOff, leaseMs, RunsStore } from './runs.store.js';
 import { type TestCaseEntity } from './test-case.entity.js';
 
-/** Runs at a time, and cases of one run at a time: a model server is judged, not flooded. */
 const maxRunning = 4;
-const maxCalls = 4;
 const maxWaiting = 100;
 /** How long a stop waits for the runs in hand; the whole process has 25 s. */
 const finishWithinMs = 18_000;
@@ -35,7 +31,7 @@ export class RunExecutor implements OnModuleDestroy {
   constructor(
     private readonly runs: RunsStore,
     private readonly logger: Logger,
-    @Inject(EGRESS) private readonly egress: Egress,
+    private readonly cases: CasesExecutor,
   ) {}
 
   onModuleDestroy(): Promise<void> {
@@ -97,7 +93,7 @@ export class RunExecutor implements OnModuleDestroy {
   }
 
   private async judged(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
-    const results = model.serving ? await this.callAll(model, model.serving, cases) : [];
+    const { results, signature_check } = await this.cases.judgeAll(run.run_id, model, cases, this.callOff.signal);
     if (this.callOff.signal.aborted) return calledOff(run, 'the service had to stop before this run was over; run it again');
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
@@ -114,32 +110,8 @@ export class RunExecutor implements OnModuleDestroy {
       regressed_test_case_ids: regressed,
       results,
       reason: reasonOf(model, cases),
+      signature_check,
     };
-  }
-
-  private async callAll(model: Model, serving: Serving, cases: TestCaseEntity[]): Promise<CaseResult[]> {
-    const results: CaseResult[] = [];
-    const rest = cases.entries();
-    const caller = async (): Promise<void> => {
-      for (const [index, testCase] of rest) results[index] = await this.call(model, serving, testCase);
-    };
-    await Promise.all(Array.from({ length: maxCalls }, caller));
-    return results;
-  }
-
-  private async call(model: Model, serving: Serving, testCase: TestCaseEntity): Promise<CaseResult> {
-    const { test_case_id } = testCase;
-    try {
-      const invocation = { model_name: model.name, request_id: test_case_id, signal: this.callOff.signal };
-      const { answer, duration_ms } = await invoke(this.egress, serving, testCase.input, invocation);
-      const { outcome, checks } = judge(testCase, answer, duration_ms);
-      const failed = checks.find(({ passed }) => !passed);
-      return { test_case_id, outcome, duration_ms, reason: failed ? `${failed.path}: ${failed.reason}` : '', checks };
-    } catch (error) {
-      if (!(error instanceof InvokeError)) this.logger.failure('A test case could not be run', error, { test_case_id });
-      const reason = error instanceof InvokeError ? `${error.code}: ${error.message}` : 'the case could not be run';
-      return { test_case_id, outcome: 'error', duration_ms: null, reason, checks: [] };
-    }
   }
 
   /** The calls were made and will not be made again for want of a database: it is waited for as long as the lease lasts. */

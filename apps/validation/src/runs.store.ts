@@ -56,6 +56,7 @@ export class RunsStore {
       regressed_test_case_ids: [],
       results: [],
       reason: '',
+      signature_check: null,
     };
     for (let second = Math.floor(now / 1000); ; second++) {
       const named = { ...run, run_id: `validation_${model_id}_${second}` };

@@ -8,7 +8,6 @@ import {
   type AppliesTo,
   changeTestCase,
   createTestCase,
-  type Expectation,
   getTestCase,
   listTestCases,
   type NewTestCase,
@@ -16,9 +15,9 @@ import {
   type TestCase,
   type TestCaseChange,
   type TestCaseFilter,
-  type TestCaseRef,
   type TestCaseRemoval,
-} from '#contracts/validation.js';
+  type TestCaseRequest,
+} from '#contracts/test-case.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { changesAnything } from '#runtime/changes.js';
@@ -26,10 +25,11 @@ import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
 import { insertRow } from '#runtime/rows.js';
+import { caseProblems } from './case-rules.js';
 import { isWithin } from './case-selection.js';
-import { validateExpectations } from './expectation.js';
+import { DataSetsStore } from './data-sets/data-sets.store.js';
 import { KnownModels } from './known-models.store.js';
-import { TestCaseEntity } from './test-case.entity.js';
+import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 import { testCaseNotFound, TestCasesStore } from './test-cases.store.js';
 
 /**
@@ -42,6 +42,7 @@ export class TestCasesHandlers {
     private readonly audit: AuditStore,
     private readonly known: KnownModels,
     private readonly cases: TestCasesStore,
+    private readonly dataSets: DataSetsStore,
   ) {}
 
   /** In the order of their ids. */
@@ -58,47 +59,58 @@ export class TestCasesHandlers {
   }
 
   @Answers(getTestCase)
-  async getTestCase({ test_case_id }: TestCaseRef): Promise<TestCase> {
-    return (await this.database.manager.findOneBy(TestCaseEntity, { test_case_id })) ?? raise(testCaseNotFound(test_case_id));
+  async getTestCase({ test_case_id, revision }: TestCaseRequest): Promise<TestCase> {
+    const { manager } = this.database;
+    if (revision === undefined) return (await manager.findOneBy(TestCaseEntity, { test_case_id })) ?? raise(testCaseNotFound(test_case_id));
+    const kept = await manager.findOneBy(CaseRevisionEntity, { test_case_id, revision });
+    return kept?.test_case ?? raise(testCaseNotFound(`${test_case_id} at revision ${revision}`));
   }
 
   @Answers(createTestCase)
   async createTestCase(input: NewTestCase): Promise<TestCase> {
-    assertExpectations(input.expectations);
-    await this.assertMayApplyTo(input.applies_to ?? {});
     const now = new Date().toISOString();
     const testCase: TestCaseEntity = {
       test_case_id: input.test_case_id,
+      type: input.type ?? 'unit',
       description: input.description ?? '',
       applies_to: input.applies_to ?? {},
-      input: input.input,
-      expectations: input.expectations,
+      input: input.input ?? null,
+      expectations: input.expectations ?? [],
       max_duration_ms: input.max_duration_ms ?? null,
+      steps: input.steps ?? [],
+      load: input.load ?? null,
+      data: input.data ?? null,
       created_at: now,
       updated_at: now,
       created_by: currentCaller().actor.name,
       revision: 1,
     };
+    assertUsable(testCase);
+    await this.assertMayApplyTo(testCase.applies_to);
     return this.database.transaction(async (manager) => {
-      await insertRow(manager, TestCaseEntity, testCase).catch((error: unknown) => {
+      await this.assertData(manager, testCase);
+      // Of a case of this id that was removed the revisions are still referred to.
+      const created = { ...testCase, revision: (await lastRevision(manager, testCase.test_case_id)) + 1 };
+      await insertRow(manager, TestCaseEntity, created).catch((error: unknown) => {
         if (!isUniqueViolation(error)) throw error;
-        throw new AppError('TEST_CASE_EXISTS', `Test case ${testCase.test_case_id} exists already`, {
+        throw new AppError('TEST_CASE_EXISTS', `Test case ${created.test_case_id} exists already`, {
           accepted: 'a test_case_id that is not in use',
         });
       });
-      await this.write(manager, 'test_case.created', null, testCase);
-      return testCase;
+      await this.write(manager, 'test_case.created', null, created);
+      return created;
     });
   }
 
   @Answers(changeTestCase)
   async changeTestCase({ test_case_id, if_match, ...change }: TestCaseChange): Promise<TestCase> {
-    if (change.expectations) assertExpectations(change.expectations);
     if (change.applies_to) await this.assertMayApplyTo(change.applies_to);
     return this.database.transaction(async (manager) => {
       const before = await this.lock(manager, test_case_id, if_match);
       if (!changesAnything(before, change)) return before;
       const after: TestCaseEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
+      assertUsable(after);
+      await this.assertData(manager, after);
       await manager.save(TestCaseEntity, after);
       await this.write(manager, 'test_case.changed', before, after);
       return after;
@@ -153,13 +165,25 @@ export class TestCasesHandlers {
     ]);
   }
 
+  private async assertData(manager: EntityManager, { data }: TestCaseEntity): Promise<void> {
+    if (data) await this.dataSets.assertThere(manager, 'data.data_set_id', data.data_set_id);
+  }
+
   private async write(manager: EntityManager, action: string, before: TestCaseEntity | null, after: TestCaseEntity | null): Promise<void> {
+    if (after) {
+      const { test_case_id, revision } = after;
+      await insertRow(manager, CaseRevisionEntity, { test_case_id, revision, test_case: after });
+    }
     const subject_id = (after ?? before)?.test_case_id ?? '';
     await this.audit.write(manager, { action, subject_type: 'test_case', subject_id, before, after });
   }
 }
 
-function assertExpectations(expectations: Expectation[]): void {
-  const problems = validateExpectations(expectations);
+async function lastRevision(manager: EntityManager, test_case_id: string): Promise<number> {
+  return (await manager.maximum(CaseRevisionEntity, 'revision', { test_case_id })) ?? 0;
+}
+
+function assertUsable(testCase: TestCaseEntity): void {
+  const problems = caseProblems(testCase);
   if (problems.length) throw invalidInput(problems);
 }

@@ -25,9 +25,12 @@ export class TestCasesStore {
   }
 
   /** Only cases for this model, as `appliesTo` says of one. */
-  applicable(query: SelectQueryBuilder<TestCaseEntity>, { model_id, name, sport, model_type }: Model): SelectQueryBuilder<TestCaseEntity> {
+  applicable(
+    query: SelectQueryBuilder<TestCaseEntity>,
+    { model_id, name, sport, model_type, status }: Model,
+  ): SelectQueryBuilder<TestCaseEntity> {
     // No case names the empty sport, so a model without one is matched only by cases that name none.
-    for (const [field, value] of Object.entries({ model_id, name, sport: sport ?? '', model_type })) {
+    for (const [field, value] of Object.entries({ model_id, name, sport: sport ?? '', model_type, status })) {
       query.andWhere(`coalesce(test_case.applies_to->>'${field}', :${field}) = :${field}`, { [field]: value });
     }
     return query;

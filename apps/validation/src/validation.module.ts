@@ -4,16 +4,26 @@ import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { type RunningService, startService } from '#runtime/service.js';
-import { egressProvider } from './egress.provider.js';
+import { CasesExecutor } from './cases.executor.js';
+import { Cases1700000000011 } from './cases.migration.js';
+import { SignatureEntity } from './calling/signature.entity.js';
+import { SignaturesStore } from './calling/signatures.store.js';
+import { waysProvider } from './calling/ways.provider.js';
+import { DataSetEntity, PieceEntity, UploadEntity } from './data-sets/data-set.entity.js';
+import { DataSetsHandlers } from './data-sets/data-sets.handlers.js';
+import { DataSets1700000000012 } from './data-sets/data-sets.migration.js';
+import { DataSetsStore } from './data-sets/data-sets.store.js';
 import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { NightlyHandlers } from './nightly.handlers.js';
+import { RowOutcomesEntity } from './row-outcomes.entity.js';
+import { RowOutcomesStore } from './row-outcomes.store.js';
 import { NightlyEntity, RunEntity } from './run.entity.js';
 import { RunLookups1700000000002 } from './run-lookups.migration.js';
 import { RunExecutor } from './run.executor.js';
 import { RunsHandlers } from './runs.handlers.js';
 import { RunsStore } from './runs.store.js';
-import { TestCaseEntity } from './test-case.entity.js';
+import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 import { TestCasesHandlers } from './test-cases.handlers.js';
 import { TestCasesStore } from './test-cases.store.js';
 import { ValidationConfig } from './validation.config.js';
@@ -22,8 +32,19 @@ import { ValidationSchedule } from './validation.schedule.js';
 
 export const validationSchema: Schema = {
   name: 'validation',
-  entities: [TestCaseEntity, RunEntity, NightlyEntity, AuditEntity],
-  migrations: [Validation1700000000001, RunLookups1700000000002],
+  entities: [
+    TestCaseEntity,
+    CaseRevisionEntity,
+    SignatureEntity,
+    DataSetEntity,
+    UploadEntity,
+    PieceEntity,
+    RunEntity,
+    RowOutcomesEntity,
+    NightlyEntity,
+    AuditEntity,
+  ],
+  migrations: [Validation1700000000001, RunLookups1700000000002, Cases1700000000011, DataSets1700000000012],
 };
 
 @Module({})
@@ -32,14 +53,18 @@ export class ValidationModule {
     return {
       module: ValidationModule,
       imports: [DatabaseModule.forSchema(validationSchema, config), ScheduleModule.forRoot()],
-      controllers: [TestCasesHandlers, RunsHandlers, NightlyHandlers],
+      controllers: [TestCasesHandlers, DataSetsHandlers, RunsHandlers, NightlyHandlers],
       providers: [
         { provide: ValidationConfig, useValue: config },
-        egressProvider,
+        waysProvider,
         AuditStore,
         KnownModels,
         TestCasesStore,
         RunsStore,
+        SignaturesStore,
+        DataSetsStore,
+        RowOutcomesStore,
+        CasesExecutor,
         RunExecutor,
         NightlyExecutor,
         ValidationSchedule,

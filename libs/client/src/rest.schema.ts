@@ -444,6 +444,54 @@ export interface paths {
         patch: operations["changeTestCase"];
         trace?: never;
     };
+    "/api/models/enterprise/validation/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List data sets
+         * @description Role: `viewer`.
+         */
+        get: operations["listDataSets"];
+        put?: never;
+        /**
+         * Upload a data set, as NDJSON or CSV
+         * @description Role: `editor`.
+         */
+        post: operations["uploadDataSet"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/validation/datasets/{data_set_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is known of a data set
+         * @description Role: `viewer`.
+         */
+        get: operations["getDataSet"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a data set that no test case uses; runs that had it keep their results
+         * @description Role: `editor`.
+         */
+        delete: operations["removeDataSet"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/enterprise/flags": {
         parameters: {
             query?: never;
@@ -930,6 +978,7 @@ export interface components {
             /** @example MLB */
             sport?: string | null;
             model_type?: ("transformer" | "ensemble" | "traditional_ml") | null;
+            status?: ("development" | "canary" | "stable" | "deprecated" | "retired") | null;
         };
         ArmMetrics: {
             /**
@@ -988,9 +1037,35 @@ export interface components {
             /** @description The thing after the change; null when it was removed. */
             after: unknown;
         };
+        Carry: {
+            name: string;
+            path: string;
+        };
+        CaseData: {
+            /** @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 */
+            data_set_id: string;
+            /** @description In a row: what is right. */
+            label_path: string;
+            /** @description In the answer: what the model says. */
+            prediction_path: string;
+            /** @description In the answer: the probability of what it says, a number. */
+            score_path?: string | null;
+            metrics: string[];
+            /** @description Calls at a time. Default 8. */
+            concurrency?: number;
+            /** @description Of a larger data set so many rows, evenly spread, always the same. Default 10,000. */
+            max_rows?: number;
+        };
         CaseResult: {
             /** @example mlb_basic_prediction */
             test_case_id: string;
+            /**
+             * @description Absent in runs of before there were types.
+             * @enum {string}
+             */
+            type?: "unit" | "integration" | "regression" | "performance" | "smoke";
+            /** @description The case as it was: `GET /validation/cases/{test_case_id}?revision=`. */
+            revision?: number;
             /**
              * @description `failed`: the model is wrong. `error`: it could not be judged.
              * @enum {string}
@@ -1000,8 +1075,14 @@ export interface components {
             /** @description Why it is not `passed`; empty when it is. */
             reason: string;
             checks: components["schemas"]["Check"][];
+            /** @description `performance`. */
+            measured?: components["schemas"]["Measured"];
+            /** @description `regression`. */
+            rows_judged?: components["schemas"]["RowsJudged"];
         };
         Check: {
+            /** @description `integration`: the step, from 1. */
+            step?: number;
             path: string;
             op: string;
             passed: boolean;
@@ -1047,6 +1128,20 @@ export interface components {
             revoked_at: string | null;
             /** @description The secret. It is shown this once and stored only as a keyed hash. */
             key: string;
+        };
+        DataSet: {
+            /** @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 */
+            data_set_id: string;
+            name: string;
+            /** @enum {string} */
+            format: "ndjson" | "csv";
+            rows: number;
+            bytes: number;
+            /** @description `csv`: the header. `ndjson`: the keys of the first row. */
+            columns: string[];
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
         };
         DeadLetter: {
             letter_id: string;
@@ -1116,8 +1211,8 @@ export interface components {
             /** @description JSONPath to the value, such as $.outputs[0].data[0]. Default $, the whole answer. */
             path?: string;
             /** @enum {string} */
-            op: "equals" | "approx" | "range" | "one_of" | "matches" | "length" | "exists";
-            /** @description `equals`, `approx`, `one_of` (a list), `matches` (a pattern), `length`, `exists` (true or false). */
+            op: "equals" | "approx" | "range" | "one_of" | "matches" | "schema" | "length" | "exists";
+            /** @description `equals`, `approx`, `one_of` (a list), `matches` (a pattern), `schema` (a JSON Schema), `length`, `exists` (true or false). */
             value?: unknown;
             /** @description `approx`: the largest absolute difference. */
             tolerance?: number;
@@ -1211,6 +1306,47 @@ export interface components {
         InferenceRecorded: {
             /** @example Inference recorded successfully */
             message: string;
+        };
+        Limits: {
+            /** @description Half of the answers may take at most this. */
+            p50_ms?: number | null;
+            p95_ms?: number | null;
+            p99_ms?: number | null;
+            /** @description At least so many good answers a second. */
+            min_throughput?: number | null;
+            /** @description At most this share of bad answers, in percent. Default 0. */
+            max_error_rate?: number | null;
+        };
+        Load: {
+            /** @description Calls at a time. */
+            concurrency: number;
+            requests?: number | null;
+            /** @description Milliseconds; no call begins after them. */
+            duration_ms?: number | null;
+            limits?: components["schemas"]["Limits"] | null;
+        };
+        Measured: {
+            /** @description Requests made. */
+            requests: number;
+            /** @description Of them without an answer, or with one that did not meet the expectations. */
+            errors: number;
+            /** @description Their share in percent. */
+            error_rate: number;
+            /** @description Errors by code; UNEXPECTED: the answer did not meet the expectations. */
+            error_codes: {
+                [key: string]: number;
+            };
+            /** @description From the first request to the last answer. */
+            duration_ms: number;
+            /** @description Good answers a second. */
+            throughput: number;
+            p50_ms: number;
+            p95_ms: number;
+            p99_ms: number;
+            min_ms: number;
+            max_ms: number;
+            /** @description All times as a serialised sketch (libs/statistics/src/sketch.ts), base64. */
+            sketch: string;
         };
         Metrics: {
             /**
@@ -1384,6 +1520,18 @@ export interface components {
             /** @description Retired models whose retention is over; removed unless `dry_run`. */
             models: components["schemas"]["DueModel"][];
         };
+        RowsJudged: {
+            /** @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 */
+            data_set_id: string;
+            /** @description Rows asked about. */
+            rows: number;
+            /** @description Of them without a prediction that can be judged. */
+            errors: number;
+            /** @description Errors by code; INVALID_ROW: the row has no label or does not fill the input. */
+            error_codes: {
+                [key: string]: number;
+            };
+        };
         Run: {
             run_id: string;
             /** @enum {string} */
@@ -1411,6 +1559,8 @@ export interface components {
             /** @description Cases that passed in the baseline run and do not now. */
             regressed_test_case_ids: string[];
             results: components["schemas"]["CaseResult"][];
+            /** @description null: the model declares no tensors. */
+            signature_check: components["schemas"]["SignatureCheck"] | null;
             /** @description Why the run as a whole is an `error`; empty otherwise. */
             reason: string;
         };
@@ -1459,19 +1609,34 @@ export interface components {
         };
         Serving: {
             /**
-             * @description `oip_v2`: Open Inference Protocol v2 over REST. `http_json`: POST of JSON, answered with JSON.
+             * @description `oip_v2`: Open Inference Protocol v2 over REST. `http_json`: POST of JSON, answered with JSON. `nats`: a request with JSON, replied with JSON.
              * @enum {string}
              */
-            protocol: "oip_v2" | "http_json";
+            protocol: "oip_v2" | "http_json" | "nats";
             /**
-             * @description The model server; for `oip_v2` without the /v2 path.
+             * @description `oip_v2`, `http_json`: the model server; for `oip_v2` without the /v2 path.
              * @example http://127.0.0.1:8090
              */
-            url: string;
+            url?: string | null;
+            /**
+             * @description `nats`: the subject that the model answers on.
+             * @example models.mlb.predict
+             */
+            subject?: string | null;
             /** @description The name the model server knows it by (`oip_v2`). Default: the model’s name. */
             model_name?: string | null;
             /** @description The version the model server knows it by (`oip_v2`). */
             model_version?: string | null;
+            /** @description `http_json`, `nats`: what is sent. `{"$from": "input"}` in it stands for the case’s input, with `"path"` for a part of it. */
+            request_template?: unknown;
+            /** @description `http_json`, `nats`: where in what comes back the answer is. Default $, all of it. */
+            answer_path?: string | null;
+            /** @description `oip_v2`, `http_json`: headers by the names of secrets, which the validation service alone knows. */
+            headers?: {
+                [key: string]: {
+                    secret: string;
+                };
+            } | null;
             /** @description How long one call may take. Default 5000. */
             timeout_ms?: number;
         };
@@ -1479,6 +1644,14 @@ export interface components {
             high: number;
             medium: number;
             low: number;
+        };
+        SignatureCheck: {
+            /** @description The stable version; null without one, or where it declares nothing. */
+            baseline_model_id: string | null;
+            /** @description null: not compared. */
+            compatible: boolean | null;
+            /** @description Why it is not compatible, or why the metadata could not be read. */
+            problems: string[];
         };
         Silence: {
             /** @example 01890a5d-ac96-774b-bcce-b302099a8057 */
@@ -1497,14 +1670,28 @@ export interface components {
             rule_id?: string | null;
             severity?: ("info" | "warning" | "critical") | null;
         };
+        Step: {
+            /** @description As `input` of the case; `{"$from": name, "path"?}` in it stands for a value that an earlier step carries on. */
+            input: unknown;
+            expectations?: components["schemas"]["Expectation"][];
+            carry?: components["schemas"]["Carry"][];
+            /** @description The call may not take longer, in milliseconds. */
+            max_duration_ms?: number | null;
+        };
         TestCase: {
             /** @example mlb_basic_prediction */
             test_case_id: string;
+            /** @enum {string} */
+            type: "unit" | "integration" | "regression" | "performance" | "smoke";
             description: string;
             applies_to: components["schemas"]["AppliesTo"];
+            /** @description `oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for. `regression`: a template, in which `{"$from": "row", "path"?}` stands for the row. */
             input: unknown;
             expectations: components["schemas"]["Expectation"][];
             max_duration_ms: number | null;
+            steps: components["schemas"]["Step"][];
+            load: components["schemas"]["Load"] | null;
+            data: components["schemas"]["CaseData"] | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1561,7 +1748,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -4269,11 +4456,22 @@ export interface operations {
                     description?: string;
                     /** @description Default: every model. */
                     applies_to?: components["schemas"]["AppliesTo"];
-                    /** @description `oip_v2`: the request body, or its `inputs` list. `http_json`: the request body. */
-                    input: unknown;
-                    expectations: components["schemas"]["Expectation"][];
-                    /** @description The call may not take longer, in milliseconds. */
+                    /** @description `oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for. `regression`: a template, in which `{"$from": "row", "path"?}` stands for the row. */
+                    input?: unknown;
+                    expectations?: components["schemas"]["Expectation"][];
+                    /** @description `unit`, `smoke`: the call may not take longer, in milliseconds. */
                     max_duration_ms?: number | null;
+                    /** @description `integration`: the requests, one after the other. */
+                    steps?: components["schemas"]["Step"][];
+                    /** @description `performance`. */
+                    load?: components["schemas"]["Load"] | null;
+                    /** @description `regression`. */
+                    data?: components["schemas"]["CaseData"] | null;
+                    /**
+                     * @description Default `unit`. It cannot be changed.
+                     * @enum {string}
+                     */
+                    type?: "unit" | "integration" | "regression" | "performance" | "smoke";
                 };
             };
         };
@@ -4385,7 +4583,9 @@ export interface operations {
     };
     getTestCase: {
         parameters: {
-            query?: never;
+            query?: {
+                revision?: number;
+            };
             header?: never;
             path: {
                 test_case_id: string;
@@ -4634,10 +4834,19 @@ export interface operations {
             content: {
                 "application/json": {
                     description?: string;
+                    /** @description Default: every model. */
                     applies_to?: components["schemas"]["AppliesTo"];
+                    /** @description `oip_v2`: the request body, or its `inputs` list. `http_json`, `nats`: what is sent, or what the request template takes it for. `regression`: a template, in which `{"$from": "row", "path"?}` stands for the row. */
                     input?: unknown;
                     expectations?: components["schemas"]["Expectation"][];
+                    /** @description `unit`, `smoke`: the call may not take longer, in milliseconds. */
                     max_duration_ms?: number | null;
+                    /** @description `integration`: the requests, one after the other. */
+                    steps?: components["schemas"]["Step"][];
+                    /** @description `performance`. */
+                    load?: components["schemas"]["Load"] | null;
+                    /** @description `regression`. */
+                    data?: components["schemas"]["CaseData"] | null;
                 };
             };
         };
@@ -4652,6 +4861,479 @@ export interface operations {
                         /** @constant */
                         success: true;
                         data: components["schemas"]["TestCase"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listDataSets: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["DataSet"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    uploadDataSet: {
+        parameters: {
+            query?: {
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-ndjson": string;
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["DataSet"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getDataSet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                data_set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["DataSet"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    removeDataSet: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                data_set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Removed"];
                     };
                 };
             };

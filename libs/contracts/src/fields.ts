@@ -304,19 +304,29 @@ export function Json(options: FieldOptions & { max_bytes: number }): PropertyDec
   );
 }
 
+interface JsonMapOptions extends FieldOptions {
+  min_keys?: number;
+  max_keys: number;
+  max_bytes: number;
+  /** What every key and value must be besides plain JSON; `accepted` completes "an object of n to m …". */
+  entries?: { accepted: string; schema: FieldSchema; check: (name: string, value: unknown) => boolean };
+}
+
 /** An object with free keys and JSON values: max_keys at most, its text at most max_bytes long. */
-export function JsonMap(options: FieldOptions & { min_keys?: number; max_keys: number; max_bytes: number }): PropertyDecorator {
-  const { min_keys = 0, max_keys, max_bytes } = options;
+export function JsonMap(options: JsonMapOptions): PropertyDecorator {
+  const { min_keys = 0, max_keys, max_bytes, entries } = options;
+  const accepted = entries?.accepted ?? `keys, at most ${max_bytes} bytes of JSON and ${maxJsonDepth} levels, without NUL`;
   return field(
     {
-      accepted: `an object of ${min_keys} to ${max_keys} keys, at most ${max_bytes} bytes of JSON and ${maxJsonDepth} levels, without NUL`,
-      schema: { type: 'object', additionalProperties: true },
+      accepted: `an object of ${min_keys} to ${max_keys} ${accepted}`,
+      schema: { type: 'object', additionalProperties: entries?.schema ?? true },
       check: (value) =>
         isObject(value) &&
         isPlainJson(value) &&
         Object.keys(value).length >= min_keys &&
         Object.keys(value).length <= max_keys &&
-        Buffer.byteLength(JSON.stringify(value)) <= max_bytes,
+        Buffer.byteLength(JSON.stringify(value)) <= max_bytes &&
+        (!entries || Object.entries(value).every(([name, entry]) => entries.check(name, entry))),
     },
     options,
     [untouched],

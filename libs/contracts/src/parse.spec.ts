@@ -4,7 +4,7 @@ import { FlagChange, NewFlag } from './flags.js';
 import { InferenceRecord } from './inference.js';
 import { fromTexts, parse, problemsIn } from './parse.js';
 import { ModelChange, ModelFilter, NewModel } from './registry.js';
-import { NewTestCase } from './validation.js';
+import { NewTestCase } from './test-case.js';
 
 const model = { name: 'A', version: '1.0.0', model_type: 'ensemble' };
 

@@ -3,6 +3,7 @@ import { AuditPage } from './audit.js';
 import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole, Wholes } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
 import { NoInput, request } from './request.js';
+import { Serving } from './serving.js';
 import { view } from './view.js';
 
 export const modelTypes = ['transformer', 'ensemble', 'traditional_ml'] as const;
@@ -10,9 +11,6 @@ export type ModelType = (typeof modelTypes)[number];
 
 export const modelStatuses = ['development', 'canary', 'stable', 'deprecated', 'retired'] as const;
 export type ModelStatus = (typeof modelStatuses)[number];
-
-export const servingProtocols = ['oip_v2', 'http_json'] as const;
-export type ServingProtocol = (typeof servingProtocols)[number];
 
 const idAccepted = '1 to 64 of a-z, 0-9 and _, such as mlb_model_a1b2c3d4';
 const semanticVersion =
@@ -38,38 +36,6 @@ export const Sport = (options: { optional?: boolean; nullable?: boolean; descrip
 export class ModelRef {
   @ModelId()
   model_id!: string;
-}
-
-/** How a model version is called. */
-export class Serving {
-  @OneOf(servingProtocols, {
-    description: '`oip_v2`: Open Inference Protocol v2 over REST. `http_json`: POST of JSON, answered with JSON.',
-  })
-  protocol!: ServingProtocol;
-
-  @Text({
-    max: 2000,
-    // Whatever stands before an @ would be shown to every viewer: credentials are refused, in any spelling that URL parsers take.
-    pattern: /^https?:\/\/[^\s/?#@\\]+([/?#]\S*)?$/,
-    accepted: 'an http:// or https:// address of at most 2000 characters, without user and password',
-    description: 'The model server; for `oip_v2` without the /v2 path.',
-    example: 'http://127.0.0.1:8090',
-  })
-  url!: string;
-
-  @Line({
-    max: 200,
-    optional: true,
-    nullable: true,
-    description: 'The name the model server knows it by (`oip_v2`). Default: the model’s name.',
-  })
-  model_name?: string | null;
-
-  @Line({ max: 100, optional: true, nullable: true, description: 'The version the model server knows it by (`oip_v2`).' })
-  model_version?: string | null;
-
-  @Whole({ min: 1, max: 30_000, optional: true, description: 'How long one call may take. Default 5000.' })
-  timeout_ms?: number;
 }
 
 const maxObjectiveMs = 1e7;

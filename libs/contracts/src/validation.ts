@@ -1,190 +1,13 @@
-import { Bool, Decimal, Instant, Json, type JsonValue, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
-import { pageOf, PageRequest } from './page.js';
-import { IfMatch, ModelId, ModelRef, modelTypes, type ModelType, Sport } from './registry.js';
-import { NoInput, Removed, request } from './request.js';
-
-export const expectationOps = ['equals', 'approx', 'range', 'one_of', 'matches', 'length', 'exists'] as const;
-export type ExpectationOp = (typeof expectationOps)[number];
-
-/** One thing that must hold of a model's answer. */
-export class Expectation {
-  @Text({ max: 500, optional: true, description: 'JSONPath to the value, such as $.outputs[0].data[0]. Default $, the whole answer.' })
-  path?: string;
-
-  @OneOf(expectationOps)
-  op!: ExpectationOp;
-
-  @Json({
-    max_bytes: 100_000,
-    optional: true,
-    nullable: true,
-    description: '`equals`, `approx`, `one_of` (a list), `matches` (a pattern), `length`, `exists` (true or false).',
-  })
-  value?: JsonValue;
-
-  @Decimal({ min: 0, max: 1e300, optional: true, description: '`approx`: the largest absolute difference.' })
-  tolerance?: number;
-
-  @Decimal({ min: 0, max: 1e6, optional: true, description: '`approx`: the largest difference as a share of `value`.' })
-  relative?: number;
-
-  @Decimal({ min: -1e300, max: 1e300, optional: true, description: '`range` and `length`: the smallest value.' })
-  min?: number;
-
-  @Decimal({ min: -1e300, max: 1e300, optional: true, description: '`range` and `length`: the largest value.' })
-  max?: number;
-}
-
-const TestCaseId = (): PropertyDecorator =>
-  Text({
-    max: 100,
-    pattern: /^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/,
-    accepted: '1 to 100 letters, digits, _, . and -',
-    example: 'mlb_basic_prediction',
-  });
-
-export class TestCaseRef {
-  @TestCaseId()
-  test_case_id!: string;
-}
-
-/** Which models a case is for: all that fit every field given. */
-export class AppliesTo {
-  @Text({ max: 64, optional: true, nullable: true })
-  model_id?: string | null;
-
-  @Text({ max: 200, optional: true, nullable: true })
-  name?: string | null;
-
-  @Sport({ optional: true, nullable: true })
-  sport?: string | null;
-
-  @OneOf(modelTypes, { optional: true, nullable: true })
-  model_type?: ModelType | null;
-}
-
-const maxInputBytes = 256_000;
-
-export class NewTestCase extends TestCaseRef {
-  @Text({ min: 0, max: 1000, optional: true })
-  description?: string;
-
-  @Part(() => AppliesTo, { optional: true, description: 'Default: every model.' })
-  applies_to?: AppliesTo;
-
-  @Json({ max_bytes: maxInputBytes, description: '`oip_v2`: the request body, or its `inputs` list. `http_json`: the request body.' })
-  input!: JsonValue;
-
-  @Parts(() => Expectation, { min_items: 1, max_items: 50 })
-  expectations!: Expectation[];
-
-  @Decimal({ min: 0.001, max: 30_000, optional: true, nullable: true, description: 'The call may not take longer, in milliseconds.' })
-  max_duration_ms?: number | null;
-}
-
-export class TestCaseChange extends TestCaseRef {
-  @Text({ min: 0, max: 1000, optional: true })
-  description?: string;
-
-  @Part(() => AppliesTo, { optional: true })
-  applies_to?: AppliesTo;
-
-  @Json({ max_bytes: maxInputBytes, optional: true })
-  input?: JsonValue;
-
-  @Parts(() => Expectation, { min_items: 1, max_items: 50, optional: true })
-  expectations?: Expectation[];
-
-  @Decimal({ min: 0.001, max: 30_000, optional: true, nullable: true })
-  max_duration_ms?: number | null;
-
-  @IfMatch()
-  if_match?: number[];
-}
-
-export class TestCaseRemoval extends TestCaseRef {
-  @IfMatch()
-  if_match?: number[];
-}
-
-export class TestCase extends TestCaseRef {
-  @Text({ min: 0, max: 1000 })
-  description!: string;
-
-  @Part(() => AppliesTo)
-  applies_to!: AppliesTo;
-
-  @Json({ max_bytes: maxInputBytes })
-  input!: JsonValue;
-
-  @Parts(() => Expectation, { min_items: 1, max_items: 50 })
-  expectations!: Expectation[];
-
-  @Decimal({ min: 0.001, max: 30_000, nullable: true })
-  max_duration_ms!: number | null;
-
-  @Instant()
-  created_at!: string;
-
-  @Instant()
-  updated_at!: string;
-
-  @Text({ max: 100 })
-  created_by!: string;
-
-  @Whole({ min: 1 })
-  revision!: number;
-}
-
-export class TestCaseFilter extends PageRequest {
-  @Text({ max: 64, optional: true, description: 'Only cases that apply to this model.' })
-  model_id?: string;
-}
-
-export class TestCasePage extends pageOf(TestCase) {}
+import { CaseResult } from './case-result.js';
+import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
+import { ModelId, ModelRef } from './registry.js';
+import { NoInput, request } from './request.js';
 
 export const runStatuses = ['running', 'passed', 'failed', 'error'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
 export const severities = ['none', 'low', 'medium', 'high'] as const;
 export type Severity = (typeof severities)[number];
-
-export const caseOutcomes = ['passed', 'failed', 'error'] as const;
-export type CaseOutcome = (typeof caseOutcomes)[number];
-
-export class Check {
-  @Text({ max: 500 })
-  path!: string;
-
-  @Text({ max: 20 })
-  op!: string;
-
-  @Bool()
-  passed!: boolean;
-
-  @Json({ max_bytes: 100_000, nullable: true })
-  expected!: JsonValue;
-
-  @Json({ max_bytes: 100_000, nullable: true, description: 'What the answer had, shortened when it is large.' })
-  actual!: JsonValue;
-
-  @Text({ min: 0, max: 1000 })
-  reason!: string;
-}
-
-export class CaseResult extends TestCaseRef {
-  @OneOf(caseOutcomes, { description: '`failed`: the model is wrong. `error`: it could not be judged.' })
-  outcome!: CaseOutcome;
-
-  @Decimal({ min: 0, max: 1e9, nullable: true })
-  duration_ms!: number | null;
-
-  @Text({ min: 0, max: 1000, description: 'Why it is not `passed`; empty when it is.' })
-  reason!: string;
-
-  @Parts(() => Check)
-  checks!: Check[];
-}
 
 export class RunRequest extends ModelRef {
   @Texts({ max: 100, min_items: 1, max_items: 1000, optional: true, description: 'Default: every case that applies to the model.' })
@@ -226,6 +49,18 @@ export class RunResult extends RunRef {
 export const runTriggers = ['manual', 'nightly'] as const;
 export type RunTrigger = (typeof runTriggers)[number];
 
+/** Whether a version can stand in for the stable one of its name, by the tensors that both declare (`oip_v2`). */
+export class SignatureCheck {
+  @Text({ max: 64, nullable: true, description: 'The stable version; null without one, or where it declares nothing.' })
+  baseline_model_id!: string | null;
+
+  @Bool({ nullable: true, description: 'null: not compared.' })
+  compatible!: boolean | null;
+
+  @Texts({ max: 1000, max_items: 20, description: 'Why it is not compatible, or why the metadata could not be read.' })
+  problems!: string[];
+}
+
 export class Run extends RunResult {
   @ModelId()
   model_id!: string;
@@ -247,6 +82,9 @@ export class Run extends RunResult {
 
   @Parts(() => CaseResult)
   results!: CaseResult[];
+
+  @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
+  signature_check!: SignatureCheck | null;
 
   @Text({ min: 0, max: 1000, description: 'Why the run as a whole is an `error`; empty otherwise.' })
   reason!: string;
@@ -392,8 +230,3 @@ export const startNightly = request('validation.start_nightly', { input: NoInput
 export const awaitNightly = request('validation.await_nightly', { input: NightlyAwait, output: NightlyState });
 export const getHistory = request('validation.get_history', { input: HistoryRequest, output: ValidationHistory });
 export const getRegressionReport = request('validation.get_regression_report', { input: ReportRequest, output: RegressionReport });
-export const listTestCases = request('validation.list_test_cases', { input: TestCaseFilter, output: TestCasePage });
-export const getTestCase = request('validation.get_test_case', { input: TestCaseRef, output: TestCase });
-export const createTestCase = request('validation.create_test_case', { input: NewTestCase, output: TestCase });
-export const changeTestCase = request('validation.change_test_case', { input: TestCaseChange, output: TestCase });
-export const removeTestCase = request('validation.remove_test_case', { input: TestCaseRemoval, output: Removed });

@@ -136,6 +136,17 @@ describe('egress', () => {
       '[::a9fe:a9fe]',
       '[fd00:ec2::254]',
       '169.254.169.254',
+      '2852039166',
+      '0xa9fea9fe',
+      '0251.0376.0251.0376',
+      '169.254.43518',
+      '[::ffff:a9fe:a9fe]',
+      '[::ffff:169.254.169.254]',
+      '[fe80::1]',
+      '10.1',
+      '0300.0250.1.1',
+      '3232235777',
+      '[::ffff:c0a8:101]',
       '168.63.129.16',
       '100.100.100.200',
       'metadata.google.internal',
@@ -229,6 +240,16 @@ describe('egress', () => {
     expect(await codeOf(call({ url: `http://127.0.0.1:${port}/start` }))).toBe('REDIRECT_REFUSED');
     expect(paths).toEqual(['/start']);
   });
+
+  it.each(['file:///etc/passwd', 'gopher://127.0.0.1:70/', 'http://169.254.169.254/', '//127.0.0.1/', 'data:,x'])(
+    'takes the redirect to %s nowhere',
+    async (location) => {
+      const port = await serve((_request, response) => response.writeHead(307, { location }).end());
+      const error = await failure(call({ url: `http://127.0.0.1:${port}/`, headers: { authorization: 'Bearer secret' } }));
+      expect(error.code).toBe('REDIRECT_REFUSED');
+      expect(error.message).not.toContain(location);
+    },
+  );
 
   it('refuses a redirect without waiting for the endless body behind it', async () => {
     const port = await serve((_request, response) => {

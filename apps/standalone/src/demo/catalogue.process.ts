@@ -1,5 +1,6 @@
 import { type RestClient, RestError } from '#client/rest-client.js';
-import { type Model, type ModelStatus, type Serving } from '#contracts/registry.js';
+import { type Model, type ModelStatus } from '#contracts/registry.js';
+import { type Serving } from '#contracts/serving.js';
 import { type DemoModel, flags, models, stepsTo, testCases } from './catalogue.js';
 
 /** Brings the catalogue about; what is there already is used again. Resolves to the models in the catalogue's order. */
@@ -36,7 +37,7 @@ async function ensureModel(rest: RestClient, { status, served, ...model }: DemoM
     served.protocol === 'oip_v2'
       ? { protocol: 'oip_v2', url: serverUrl, model_name: served.as }
       : { protocol: 'http_json', url: `${serverUrl}/predict/${served.as}` };
-  if (known.serving?.url === serving.url && known.serving.protocol === serving.protocol) return known;
+  if (known.serving?.url === serving.url && known.serving?.protocol === serving.protocol) return known;
   return rest.patch('/registry/{model_id}', { params, body: { serving } });
 }
 

@@ -1,6 +1,7 @@
 import { type NewFlag } from '#contracts/flags.js';
-import { type ModelStatus, type NewModel, type ServingProtocol } from '#contracts/registry.js';
-import { type NewTestCase } from '#contracts/validation.js';
+import { type ModelStatus, type NewModel } from '#contracts/registry.js';
+import { type ServingProtocol } from '#contracts/serving.js';
+import { type NewTestCase } from '#contracts/test-case.js';
 
 export interface DemoModel extends NewModel {
   /** Where it is brought, by way of the statuses before it. */

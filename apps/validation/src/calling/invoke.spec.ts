@@ -1,14 +1,21 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Serving } from '#contracts/registry.js';
-import { createEgress } from '#runtime/egress.js';
-import { invoke, InvokeError, type InvokeResult } from './invoke.js';
+import type { Serving } from '#contracts/serving.js';
+import { createEgress, type EgressOptions } from '#runtime/egress.js';
+import { invoke, type InvokeResult } from './invoke.js';
+import { InvokeError } from './invoke-error.js';
+import { SecretsStore } from './secrets.store.js';
+import { type Ways } from './ways.js';
 
 interface Seen {
   method?: string;
   url?: string;
   type?: string;
+  token?: string;
   body: unknown;
 }
 
@@ -31,29 +38,50 @@ beforeAll(async () => {
     let body = '';
     request.on('data', (chunk: Buffer) => (body += chunk.toString()));
     request.on('end', () => {
-      seen.push({ method: request.method, url: request.url, type: request.headers['content-type'], body: JSON.parse(body) });
+      const { 'content-type': type, 'x-token': token } = request.headers;
+      seen.push({
+        method: request.method,
+        url: request.url,
+        type,
+        ...(token !== undefined && { token: String(token) }),
+        body: JSON.parse(body),
+      });
       reply(response, request);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  secretsDir = await mkdtemp(join(tmpdir(), 'emr-secrets-'));
 });
 afterAll(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+  await rm(secretsDir, { recursive: true });
 });
 beforeEach(() => {
   seen = [];
+  natsCalls = [];
 });
 
-const egress = createEgress({ allowed_networks: ['127.0.0.0/8'], max_response_bytes: 300_000 });
+let natsCalls: [string, string][];
+let natsReply: Buffer;
+let secretsDir: string;
+
+const waysWith = (options: Partial<EgressOptions> = {}, directory: string | null = secretsDir): Ways => ({
+  http: createEgress({ allowed_networks: ['127.0.0.0/8'], max_response_bytes: 300_000, ...options }),
+  nats: async (subject, payload) => {
+    natsCalls.push([subject, payload]);
+    return { body: natsReply, duration_ms: 1 };
+  },
+  secret: (host, name) => new SecretsStore(directory).read(host, name),
+});
 const invocation = { model_name: 'MLB Transformer v2.1', request_id: 'run-1' };
 const tensor = { name: 'features', datatype: 'FP64', shape: [1, 2], data: [0.5, 1] };
 const output = { name: 'probability', datatype: 'FP64', shape: [1], data: [0.7] };
 const oipAnswer = { model_name: 'mlb', id: 'run-1', outputs: [output] };
 
 const call = (serving: Partial<Serving>, input: unknown = [tensor]): Promise<InvokeResult> =>
-  invoke(egress, { protocol: 'oip_v2', url: base, ...serving }, input as never, invocation);
+  invoke(waysWith(), { protocol: 'oip_v2', url: base, ...serving }, input as never, invocation);
 
 async function failure(promise: Promise<unknown>): Promise<InvokeError> {
   const error = await promise.then(
@@ -188,16 +216,125 @@ describe('invoking plain JSON', () => {
     let deep: unknown = 1;
     for (let level = 0; level < 50_000; level += 1) deep = [deep];
     for (const input of [deep, undefined, NaN, 'a\u0000']) {
-      const error = await failure(invoke(egress, { protocol: 'http_json', url: base }, input as never, invocation));
+      const error = await failure(invoke(waysWith(), { protocol: 'http_json', url: base }, input as never, invocation));
       expect(error.code).toBe('INVALID_INPUT');
     }
     expect(seen).toEqual([]);
   });
 });
 
+describe('a request template and an answer path', () => {
+  const serving: Partial<Serving> = {
+    protocol: 'http_json',
+    request_template: { instances: [{ $from: 'input' }], first: { $from: 'input', path: '$.at_bats[0]' }, signature: 'serving_default' },
+    answer_path: "$.predictions[0]['over']",
+  };
+
+  it('say what is sent for an input and where in the reply the answer is', async () => {
+    reply = send({ predictions: [{ over: { probability: 0.7 } }] });
+    expect((await call(serving, { at_bats: [4, 5] })).answer).toEqual({ probability: 0.7 });
+    expect(seen[0]?.body).toEqual({ instances: [{ at_bats: [4, 5] }], first: 4, signature: 'serving_default' });
+  });
+
+  it('keep null an answer, and make nothing at the path an answer that is none', async () => {
+    reply = send({ predictions: [{ over: null }] });
+    expect((await call(serving, { at_bats: [4] })).answer).toBeNull();
+    reply = send({ predictions: [] });
+    expect(await failure(call(serving, { at_bats: [4] }))).toMatchObject({ code: 'INVALID_ANSWER', status: 200 });
+  });
+
+  it('send nothing for an input that does not fit, or that would become too large or too deep', async () => {
+    let deep: unknown = 1;
+    for (let level = 0; level < 31; level += 1) deep = [deep];
+    const many = { ...serving, request_template: Array.from({ length: 20 }, () => ({ $from: 'input' })) };
+    const attempts: [Partial<Serving>, unknown][] = [
+      [serving, { at_bats: [] }],
+      [serving, 'text'],
+      [{ ...serving, request_template: [[[{ $from: 'input' }]]] }, deep],
+      [many, 'x'.repeat(100_000)],
+    ];
+    for (const [attempt, input] of attempts) expect((await failure(call(attempt, input))).code).toBe('INVALID_INPUT');
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('a secret header', () => {
+  const serving: Partial<Serving> = { protocol: 'http_json', headers: { 'x-token': { secret: 'MODEL_TOKEN' } } };
+  const put = async (value: string, host = '127.0.0.1', name = 'MODEL_TOKEN'): Promise<void> => {
+    await mkdir(join(secretsDir, host), { recursive: true });
+    await writeFile(join(secretsDir, host, name), value);
+  };
+
+  it('is read from the folder of the host for every call', async () => {
+    reply = send({});
+    await put('Bearer first-token\n');
+    await call(serving, {});
+    await put('Bearer second-token');
+    await call({ ...serving, protocol: 'oip_v2' }).catch(() => undefined);
+    expect(seen.map(({ token }) => token)).toEqual(['Bearer first-token', 'Bearer second-token']);
+  });
+
+  it('that is not there, or not for this host, is said by its name, and nothing is sent', async () => {
+    await put('for-another-host', 'models.internal', 'ELSEWHERE');
+    for (const secret of ['ELSEWHERE', 'NO_SUCH_SECRET']) {
+      const error = await failure(call({ ...serving, headers: { 'x-token': { secret } } }, {}));
+      expect(error).toMatchObject({ code: 'UNKNOWN_SECRET', message: `The secret ${secret} is not known for 127.0.0.1` });
+    }
+    const without = invoke(waysWith({}, null), { protocol: 'http_json', url: base, ...serving }, {}, invocation);
+    expect((await failure(without)).code).toBe('UNKNOWN_SECRET');
+    expect(seen).toEqual([]);
+  });
+
+  it.each(['', 'short', 'two\nlines-of-secret', 'x'.repeat(5000), 'naïve-secret', ' leading-space', 'nul\0inside-it'])(
+    'that cannot be a header is not sent and not shown: %j',
+    async (value) => {
+      await put(value);
+      const error = await failure(call(serving, {}));
+      expect(error.code).toBe('UNKNOWN_SECRET');
+      expect(error.message).toContain('accepted');
+      if (value) expect(error.message).not.toContain(value);
+      expect(seen).toEqual([]);
+    },
+  );
+
+  it('that the server repeats makes an answer that is not kept', async () => {
+    await put('Bearer 0123456789abcdef');
+    for (const status of [200, 500]) {
+      for (const said of ['you sent Bearer 0123456789abcdef', '0123456789abcdef']) {
+        reply = send({ error: said }, status);
+        const error = await failure(call(serving, {}));
+        expect(error.code).toBe('INVALID_ANSWER');
+        expect(error.message).not.toContain('0123456789abcdef');
+      }
+    }
+  });
+
+  it('is looked for in no other folder, whatever the address says', async () => {
+    const store = new SecretsStore(secretsDir);
+    await put('outside-the-folders', '.', 'OUTSIDE');
+    for (const host of ['', '.', '..', '../..', 'a/../..', '.hidden', '%2e%2e'])
+      expect((await failure(store.read(host, 'OUTSIDE'))).code).toBe('UNKNOWN_SECRET');
+  });
+});
+
+describe('invoking over NATS', () => {
+  it('asks on the subject with the request and takes the answer out of the reply', async () => {
+    natsReply = Buffer.from('{"result":{"y":1}}');
+    const serving: Partial<Serving> = { protocol: 'nats', url: null, subject: 'models.mlb', request_template: { x: { $from: 'input' } } };
+    const result = await call({ ...serving, answer_path: '$.result' }, 4);
+    expect(result).toEqual({ answer: { y: 1 }, status: null, duration_ms: 1 });
+    expect(natsCalls).toEqual([['models.mlb', '{"x":4}']]);
+  });
+
+  it('takes a reply that is not JSON for no answer', async () => {
+    natsReply = Buffer.from('<xml>');
+    expect(await failure(call({ protocol: 'nats', subject: 'models.mlb' }, 4))).toMatchObject({ code: 'INVALID_ANSWER', status: null });
+  });
+});
+
 describe('failing calls', () => {
   it('carry the egress client’s code and no status', async () => {
-    const guarded = createEgress({ allowed_networks: [], max_response_bytes: 1000 });
+    const guarded = waysWith({ allowed_networks: [] });
     for (const protocol of ['oip_v2', 'http_json'] as const) {
       expect(await failure(invoke(guarded, { protocol, url: base }, [], invocation))).toMatchObject({
         code: 'ADDRESS_NOT_ALLOWED',
@@ -217,7 +354,7 @@ describe('failing calls', () => {
 
   it('end when they are cancelled', async () => {
     reply = () => undefined;
-    const cancelled = invoke(egress, { protocol: 'oip_v2', url: base }, [], { ...invocation, signal: AbortSignal.timeout(50) });
+    const cancelled = invoke(waysWith(), { protocol: 'oip_v2', url: base }, [], { ...invocation, signal: AbortSignal.timeout(50) });
     expect((await failure(cancelled)).code).toBe('CANCELLED');
   });
 });

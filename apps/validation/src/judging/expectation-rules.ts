@@ -1,5 +1,6 @@
 import { isPlainJson } from '#contracts/fields.js';
-import type { Expectation, ExpectationOp } from '#contracts/validation.js';
+import type { Expectation, ExpectationOp } from '#contracts/expectation.js';
+import { acceptedSchema, schemaFailure, schemaProblem } from './json-schema.js';
 import { acceptedPattern, compilePattern, maxTextLength, PatternError } from './linear-pattern.js';
 
 /** A field of an expectation that its op cannot work with. */
@@ -127,6 +128,15 @@ export const expectationRules: Record<ExpectationOp, Rule> = {
       if (actual.length > maxTextLength) return `is longer than the ${maxTextLength} characters that are matched`;
       return compilePattern(value as string)(actual) ? null : 'does not match the pattern';
     },
+  },
+
+  schema: {
+    reads: ['value'],
+    unfit({ value }) {
+      const problem = schemaProblem(value);
+      return problem === null ? [] : [{ field: 'value', accepted: `${acceptedSchema} (${problem})` }];
+    },
+    failure: ({ value }, actual) => schemaFailure(value, actual),
   },
 
   length: {

@@ -4,7 +4,11 @@
  */
 export const acceptedPath = "a JSONPath to one value, such as $.outputs[0].data[1] or $['a b'].c";
 
-const step = /\.([\p{L}_][\p{L}\p{N}_-]*)|\[(0|[1-9]\d{0,8})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]/suy;
+const steps = /\.([\p{L}_][\p{L}\p{N}_-]*)|\[(0|[1-9]\d{0,8})\]|\['((?:[^'\\]|\\.)*)'\]|\["((?:[^"\\]|\\.)*)"\]/u;
+const step = new RegExp(steps.source, 'suy');
+
+/** A whole path, for fields that hold one. */
+export const pathPattern = new RegExp(`^\\$(?:${steps.source})*$`, 'su');
 const maxPathLength = 500;
 
 export type JsonPath = (string | number)[];

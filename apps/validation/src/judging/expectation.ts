@@ -1,10 +1,9 @@
 import type { FieldProblem } from '#contracts/errors.js';
 import { isPlainJson, type JsonValue } from '#contracts/fields.js';
-import type { Check, Expectation, ExpectationOp } from '#contracts/validation.js';
+import type { Check, Expectation, ExpectationOp } from '#contracts/expectation.js';
 import { expectationRules, type Unfit } from './expectation-rules.js';
-import { acceptedPath, parsePath, valueAt } from './json-path.js';
+import { acceptedPath, parsePath, valueAt } from '#contracts/json-path.js';
 
-const maxExpectations = 50;
 const maxShownLength = 1000;
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -42,15 +41,12 @@ function problemsOf(expectation: unknown): FieldProblem[] {
 }
 
 /**
- * What is wrong with a case's expectations, beyond the types of their fields: paths that cannot be read, patterns outside the accepted
- * syntax, fields an op lacks or does not read. Each problem names its field as `expectations.<position>.<field>` and what is accepted.
+ * What is wrong with expectations, beyond the types of their fields: paths that cannot be read, patterns outside the accepted syntax, fields an
+ * op lacks or does not read. Each problem names its field as `<field>.<position>.<field>` and what is accepted.
  */
-export function validateExpectations(expectations: unknown): FieldProblem[] {
-  if (!Array.isArray(expectations) || expectations.length === 0 || expectations.length > maxExpectations) {
-    return [{ field: 'expectations', accepted: `a list of 1 to ${maxExpectations} expectations` }];
-  }
+export function expectationProblems(field: string, expectations: readonly unknown[]): FieldProblem[] {
   return expectations.flatMap((expectation, index) =>
-    problemsOf(expectation).map((problem) => ({ ...problem, field: `expectations.${index}${problem.field && `.${problem.field}`}` })),
+    problemsOf(expectation).map((problem) => ({ ...problem, field: `${field}.${index}${problem.field && `.${problem.field}`}` })),
   );
 }
 
@@ -76,7 +72,7 @@ function check(expectation: Expectation, answer: unknown): Check {
   return { path, op, expected, actual: shown(actual), passed: reason === null, reason: reason ?? '' };
 }
 
-export interface JudgedCase {
+export interface Expected {
   expectations: readonly Expectation[];
   /** Milliseconds; the check of it has op `max_duration_ms` and path `duration_ms`. */
   max_duration_ms?: number | null;
@@ -88,10 +84,10 @@ export interface Judgement {
 }
 
 /**
- * Holds a model's answer and the call's duration (ms) against a case. Passed when every check passed, and there was one: a case that
+ * Holds a model's answer and the call's duration (ms) against what is expected of them. Passed when every check passed, and there was one: what
  * checks nothing proves nothing. Never throws: an expectation that cannot be used is a check that did not pass.
  */
-export function judge({ expectations, max_duration_ms }: JudgedCase, answer: unknown, duration_ms: number): Judgement {
+export function judge({ expectations, max_duration_ms }: Expected, answer: unknown, duration_ms: number): Judgement {
   const checks = expectations.map((expectation) => check(expectation, answer));
   if (typeof max_duration_ms === 'number') {
     const passed = duration_ms <= max_duration_ms;
