@@ -48,7 +48,7 @@ describe('parsing plain data', () => {
     [NewFlag, { flag_key: 'a b', variants: {}, default_variant: 'x' }, ['flag_key', 'variants']],
     [FlagChange, { flag_key: 'a', rollout_percentage: 100.1 }, ['rollout_percentage']],
     [NewTestCase, { test_case_id: 'a', input: 1, expectations: [{ op: 'nope' }] }, ['expectations.0.op']],
-    [NewTestCase, { test_case_id: 'a', input: 1, expectations: [] }, ['expectations']],
+    [NewTestCase, { test_case_id: 'a', steps: Array.from({ length: 21 }, () => ({ input: 1 })) }, ['steps']],
     [NewTestCase, { test_case_id: 'a', input: 'x'.repeat(300_000), expectations: [{ op: 'exists' }] }, ['input']],
     [NewModel, { ...model, constructor: 1, toString: 1 }, ['constructor', 'toString']],
   ])('refuses what %p does not accept, naming the field: %j', (type, value, fields) => {
