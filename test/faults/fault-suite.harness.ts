@@ -60,7 +60,7 @@ interface Postgres {
   readonly drop: () => Promise<void>;
 }
 
-/** Short, so that nobody waits half a minute for what a dead replica had in hand. */
+/** Messages are lent for a short time, so that nobody waits half a minute for what a dead replica had in hand. */
 const consumerSettings = { ack_wait: nanos(2_000), max_ack_pending: 4_000 };
 /** Far shorter than the outages, so that it helps nobody to be counted once. */
 const duplicateWindowMs = 1_000;

@@ -3,7 +3,6 @@
  * which costs both ends more than the rest of a statement. The parameter's type must be exactly the one named. Source of the format: array_recv
  * in PostgreSQL's src/backend/utils/adt/arrayfuncs.c, and the *recv functions of the elements.
  */
-type Encoded = Uint8Array | null;
 
 /** The types' numbers, as pg_type.dat has them. */
 const oids = { bytea: 17, int8: 20, text: 25, float8: 701, timestamptz: 1184 };
@@ -34,7 +33,7 @@ export const floats = (values: readonly number[]): Buffer =>
 export const instants = (values: readonly number[]): Buffer =>
   fixed(oids.timestamptz, values, (array, value, at) => array.writeBigInt64BE(BigInt(Math.round((value - postgresEpochMs) * 1_000)), at));
 
-function varying(oid: number, values: readonly Encoded[]): Buffer {
+function varying(oid: number, values: readonly (Uint8Array | null)[]): Buffer {
   const bytes = values.reduce((sum, value) => sum + lengthBytes + (value?.length ?? 0), 0);
   const array = begun(oid, values.length, bytes, values.includes(null));
   let at = headBytes;
