@@ -96,17 +96,19 @@ describe(`the stream, with seed ${seed}`, () => {
       const numbered = new Publisher(suite, plans[0], `rewound-${part.length}`);
       const unnumbered = new Publisher(suite, plans[1], undefined);
       const messages = plans[0].messages(random, 20);
-      const publish = async (count: number): Promise<void> => {
+      const send = async (count: number): Promise<void> => {
         for (const slots of messages.splice(0, count)) for (const publisher of [numbered, unnumbered]) await publisher.publish(slots);
-        await suite.lagIsZero();
       };
-      await publish(30);
+      await send(30);
+      await suite.lagIsZero();
       const copy = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'copy-'));
       const files = join(suite.nats.storeDir, part);
       await cp(files, copy, { recursive: true });
 
-      await publish(20);
+      await send(20);
+      await suite.lagIsZero();
       const { last_seq } = await streamState();
+      await suite.end('metrics');
       await suite.nats.kill();
       await rm(files, { recursive: true });
       await cp(copy, files, { recursive: true });
@@ -119,8 +121,10 @@ describe(`the stream, with seed ${seed}`, () => {
         );
       await eventually(lastNow, (last) => last < last_seq, 10_000);
 
-      // More than were lost, so that some take numbers that were given before and some new ones.
-      await publish(30);
+      // More than were lost, so that some take numbers that were given before and some new ones; and all before a replica looks.
+      await send(30);
+      expect(await lastNow()).toBeGreaterThan(last_seq);
+      await suite.whole();
       expect({ numbered: await numbered.findings(), unnumbered: await unnumbered.findings() }).toEqual({ numbered: [], unnumbered: [] });
     }, 90_000);
   });

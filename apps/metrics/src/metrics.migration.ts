@@ -30,7 +30,9 @@ export class Metrics1700000000001 implements MigrationInterface {
       CREATE TABLE metrics.ingest_ledger (
         source text PRIMARY KEY,
         applied int8multirange NOT NULL DEFAULT '{}',
-        seen_at timestamptz NOT NULL DEFAULT now()
+        seen_at timestamptz NOT NULL DEFAULT now(),
+        place bigint,
+        stored_at timestamptz
       ) WITH (fillfactor = 60);
       CREATE TABLE metrics.counted_event (
         model_id text NOT NULL,

@@ -3,12 +3,23 @@ import { type AppliedRange } from './applied-range.js';
 import { type ErrorTypes } from './error-types.js';
 import { type DecodedMessage, encodeEvent, type InferenceEvent, positionsOf } from './inference-event.js';
 
-/** A message of the stream, decoded. */
-export interface IngestMessage extends DecodedMessage {
+/** A message that may be counted, decoded. */
+export interface NumberedMessage extends DecodedMessage {
   /** Who numbered it: a message is counted once per source and sequence. */
   source: string;
   sequence: number;
   body: Uint8Array;
+}
+
+/** A message of the stream. */
+export interface IngestMessage extends NumberedMessage {
+  place: StreamPlace;
+}
+
+/** Where a message stands on the stream: numbered from 1; epoch milliseconds. A stream that has lost its end gives a number out again. */
+export interface StreamPlace {
+  sequence: number;
+  stored_ms: number;
 }
 
 /** Whether there is a model; `unsure` when nobody can tell now. */
@@ -30,11 +41,17 @@ export interface EventId {
   event_id: string;
 }
 
+export interface LedgerEntry {
+  applied: AppliedRange;
+  /** Of the source's newest message. */
+  place: StreamPlace;
+}
+
 /** One database transaction, as counting needs it. Whatever it locks, it locks in one order, so that replicas wait and do not deadlock. */
 export interface IngestTransaction {
   /** Locks the ledger rows of these sources, made where they are missing. */
   lockLedger(sources: string[]): Promise<Map<string, AppliedRange>>;
-  saveLedger(ledger: Map<string, AppliedRange>): Promise<void>;
+  saveLedger(ledger: Map<string, LedgerEntry>): Promise<void>;
   /** The keys (see `eventIdKey`) of those that were not there before; they are from now on. */
   claimEventIds(ids: EventId[]): Promise<Set<string>>;
   /** The arms of these models that are counted already, as `armKey`s by model. */
@@ -75,17 +92,27 @@ export async function countBatch(
   types: ErrorTypes,
   now_ms: number,
 ): Promise<BatchOutcome> {
-  const ledger = await transaction.lockLedger([...new Set(messages.map(({ source }) => source))]);
+  const newest = newestPlaces(messages);
+  const ledger = await transaction.lockLedger([...newest.keys()]);
   const fresh = messages.filter(({ source, sequence }) => ledger.get(source)?.add(sequence));
   const outcome = await countEvents(transaction, fresh, existence, types, now_ms);
-  await transaction.saveLedger(ledger);
+  await transaction.saveLedger(new Map([...ledger].map(([source, applied]) => [source, { applied, place: newest.get(source)! }])));
   return { ...outcome, repeated_messages: messages.length - fresh.length };
+}
+
+function newestPlaces(messages: readonly IngestMessage[]): Map<string, StreamPlace> {
+  const newest = new Map<string, StreamPlace>();
+  for (const { source, place } of messages) {
+    const known = newest.get(source);
+    if (!known || place.stored_ms >= known.stored_ms) newest.set(source, place);
+  }
+  return newest;
 }
 
 /** Counts the events of messages of which it is known that they are new. */
 export async function countEvents(
   transaction: Pick<IngestTransaction, 'claimEventIds' | 'armsOf' | 'addWindows' | 'writeLetters'>,
-  fresh: readonly IngestMessage[],
+  fresh: readonly NumberedMessage[],
   existence: ReadonlyMap<string, Existence>,
   types: ErrorTypes,
   now_ms: number,
@@ -120,7 +147,7 @@ export async function countEvents(
 
 async function claim(
   transaction: Pick<IngestTransaction, 'claimEventIds'>,
-  messages: readonly IngestMessage[],
+  messages: readonly NumberedMessage[],
   isKnown: (event: InferenceEvent) => boolean,
 ): Promise<Set<string> | null> {
   const ids = new Map<string, EventId>();
@@ -135,7 +162,7 @@ async function claim(
 /** Moves events of a model's arms beyond the bound into `other`. */
 async function armBound(
   transaction: Pick<IngestTransaction, 'armsOf'>,
-  messages: readonly IngestMessage[],
+  messages: readonly NumberedMessage[],
   isKnown: (event: InferenceEvent) => boolean,
 ): Promise<(event: InferenceEvent) => InferenceEvent> {
   const armed = new Set<string>();
@@ -156,7 +183,7 @@ async function armBound(
   };
 }
 
-function rejectionsOf({ source, sequence, rejected, body }: IngestMessage): Letter[] {
+function rejectionsOf({ source, sequence, rejected, body }: NumberedMessage): Letter[] {
   return rejected.map(({ index, reason, event }) => ({
     source,
     sequence,
@@ -167,7 +194,7 @@ function rejectionsOf({ source, sequence, rejected, body }: IngestMessage): Lett
   }));
 }
 
-function unknownModel(message: IngestMessage, index: number, event: InferenceEvent): Letter {
+function unknownModel(message: NumberedMessage, index: number, event: InferenceEvent): Letter {
   const { source, sequence, batch } = message;
   // As it was published, where it is short enough to be read again.
   const body = batch || message.body.length > maxLetterBytes ? Buffer.from(encodeEvent(event)) : message.body;

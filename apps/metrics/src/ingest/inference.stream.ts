@@ -7,10 +7,18 @@ import {
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
+  type StreamState,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Logger } from '#runtime/logger.js';
+import { type StreamPlace } from './count-batch.js';
+
+/** What the ledger remembers of places on the stream. */
+interface CountedPlaces {
+  lastPlace(): Promise<StreamPlace | undefined>;
+  forgetPlaces(): Promise<void>;
+}
 
 const day = 24 * 60 * 60_000;
 const maxBytes = 1024 ** 3;
@@ -20,13 +28,12 @@ const ackWaitMs = 30_000;
 
 /**
  * Makes the stream and its consumer where they are missing; what is there stays as an operator set it. Full means refused, never dropped.
- * Resolves to the name of this very stream: one that is made anew numbers its messages anew, and has another.
  *
- * A server that lost power may have lost the stream's end and not the consumer's state, which then waits for places that the stream has yet to
- * reach: such a consumer is made anew from the beginning, and the ledger drops what was counted.
+ * A server that lost power, or an operator who deleted the stream, may have taken its end away and not the consumer's state, which then passes over what is given the lost places:
+ * such a consumer is made anew from the beginning, and the ledger drops what was counted. Killed in between, the next look finds the same.
  */
-export async function ensureInferenceStream(manager: JetStreamManager, logger: Logger): Promise<string> {
-  const { created, state } = await foundOrMade(manager.streams.info(inferenceStream.name), () =>
+export async function ensureInferenceStream(manager: JetStreamManager, counted: CountedPlaces, logger: Logger): Promise<void> {
+  const { state } = await foundOrMade(manager.streams.info(inferenceStream.name), () =>
     manager.streams.add({
       name: inferenceStream.name,
       subjects: [inferenceStream.subjects],
@@ -40,13 +47,27 @@ export async function ensureInferenceStream(manager: JetStreamManager, logger: L
     }),
   );
   const consumer = await foundOrMade(manager.consumers.info(inferenceStream.name, inferenceStream.durable), () => addConsumer(manager));
-  if (consumer.delivered.stream_seq > state.last_seq) {
-    const places = { delivered: consumer.delivered.stream_seq, last: state.last_seq };
-    logger.failure('The event stream has lost its end; reading it again from the beginning', new Error('Stream rewound'), places);
+  const last = await counted.lastPlace();
+  const places = { delivered: consumer.delivered.stream_seq, counted: last?.sequence, last: state.last_seq };
+  if (consumer.delivered.stream_seq > state.last_seq || (last && (await isLost(manager, last, state)))) {
+    logger.failure(
+      'The event stream has lost its end or was made anew; reading it again from the beginning',
+      new Error('Stream rewound'),
+      places,
+    );
     await manager.consumers.delete(inferenceStream.name, inferenceStream.durable);
     await addConsumer(manager);
+    await counted.forgetPlaces();
   }
-  return `stream:${inferenceStream.name}:${created}`;
+}
+
+/** Whether the stream no longer has the message that stood at this place, or has another there. */
+async function isLost(manager: JetStreamManager, { sequence, stored_ms }: StreamPlace, state: StreamState): Promise<boolean> {
+  if (sequence > state.last_seq) return true;
+  // What is older than the stream keeps cannot be looked at.
+  if (sequence < state.first_seq) return false;
+  const message = await manager.streams.getMessage(inferenceStream.name, { seq: sequence });
+  return message?.time.getTime() !== stored_ms;
 }
 
 const addConsumer = (manager: JetStreamManager): Promise<ConsumerInfo> =>

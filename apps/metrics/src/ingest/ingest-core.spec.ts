@@ -24,7 +24,15 @@ describe('IngestCore', () => {
       failed: () => undefined,
     });
     const taken = (name: string): Taken => ({
-      message: { source: 'p', sequence: 0, body: new Uint8Array(), batch: false, events: [], rejected: [] },
+      message: {
+        source: 'p',
+        sequence: 0,
+        place: { sequence: 1, stored_ms: 0 },
+        body: new Uint8Array(),
+        batch: false,
+        events: [],
+        rejected: [],
+      },
       deliveries: 1,
       delivery: { ack: () => done.push(`ack ${name}`), defer: (ms) => done.push(`defer ${name} ${ms}`), extend: () => undefined },
     });

@@ -38,7 +38,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly core: IngestCore;
 
   constructor(
-    store: IngestStore,
+    private readonly store: IngestStore,
     known: KnownModels,
     types: ErrorTypes,
     private readonly nats: Nats,
@@ -78,7 +78,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        const stream = await ensureInferenceStream(await this.nats.manager(), this.logger);
+        await ensureInferenceStream(await this.nats.manager(), this.store, this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
         const messages = await consumer.consume({
           max_messages: maxBuffered,
@@ -90,9 +90,9 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
         if (this.stopped) messages.stop();
         this.consuming = true;
         void this.restartWhenStale(messages);
-        for await (const message of messages) this.take(message, stream);
+        for await (const message of messages) this.take(message);
       } catch (error) {
-        if (!this.stopped) this.logger.failure('Lost the event stream; trying again', error);
+        if (!this.stopped) this.logger.failure('Cannot read the event stream; trying again', error);
       }
       this.consuming = false;
       if (!this.stopped) await sleep(retryMs);
@@ -107,10 +107,10 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private take(message: JsMsg, stream: string): void {
+  private take(message: JsMsg): void {
     if (this.stopped) return message.nak();
     this.core.take({
-      message: ingestMessageOf(message, stream),
+      message: ingestMessageOf(message),
       deliveries: message.info.deliveryCount,
       delivery: new JetStreamDelivery(message),
     });
@@ -149,18 +149,21 @@ const wholeNumber = /^\d{1,15}$/;
 
 /**
  * Who numbered the message, and as what. One without a producer's name is known by its place on the stream and the second in which it was
- * stored: a stream that has lost its end gives the same places to new messages, but not the same time, which a redelivery keeps.
+ * stored: a stream that has lost its end, or was made anew, gives the same places to new messages, but not the same time, which a redelivery
+ * keeps. When the stream was made is no part of it: nats-server 2.9 says another time once an updated stream has been read from the disk.
  */
-function ingestMessageOf(message: JsMsg, stream: string): IngestMessage {
+function ingestMessageOf(message: JsMsg): IngestMessage {
   const { headers, data: body } = message;
   const producer = headers?.get(inferenceStream.producerHeader);
   const sequence = headers?.get(inferenceStream.sequenceHeader);
   const numbered = producer && producer.length <= 100 && sequence && wholeNumber.test(sequence);
+  const place = message.info.streamSequence;
   const stored_ms = message.time.getTime();
   const { batch, events, rejected } = decodeMessage(body, stored_ms);
   return {
-    source: numbered ? producer : `${stream}:${Math.floor(stored_ms / 1000)}`,
-    sequence: numbered ? Number(sequence) : message.info.streamSequence,
+    source: numbered ? producer : `stream:${inferenceStream.name}:${Math.floor(stored_ms / 1000)}`,
+    sequence: numbered ? Number(sequence) : place,
+    place: { sequence: place, stored_ms },
     body,
     batch,
     events,

@@ -1,5 +1,14 @@
 import { AppliedRange } from './applied-range.js';
-import { type BatchOutcome, type EventId, eventIdKey, type Existence, type IngestTransaction, type Letter } from './count-batch.js';
+import {
+  type BatchOutcome,
+  type EventId,
+  eventIdKey,
+  type Existence,
+  type IngestTransaction,
+  type LedgerEntry,
+  type Letter,
+  type StreamPlace,
+} from './count-batch.js';
 import { type WindowSum } from '../windows/tally.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
@@ -24,6 +33,7 @@ interface Sent {
 }
 
 interface Stored extends Sent {
+  place: StreamPlace;
   /** Deliveries under way or unanswered; 0 and not done: to be delivered again. */
   done: boolean;
   due: number;
@@ -161,7 +171,8 @@ export class Simulation {
     if (message.acked || this.chance(0.02, 'producer died')) return;
     if (!this.chance(0.1, 'lost message')) {
       this.at(this.upTo(20), () => {
-        this.stream.push({ ...message, done: false, due: this.now, deliveries: 0 });
+        const place = { sequence: this.stream.length + 1, stored_ms: this.now };
+        this.stream.push({ ...message, place, done: false, due: this.now, deliveries: 0 });
         if (!this.chance(0.15, 'lost store answer')) this.at(this.upTo(20), () => (message.acked = true));
       });
     }
@@ -191,7 +202,7 @@ export class Simulation {
     };
     if (this.flaw === 'early ack') ack();
     replica.core.take({
-      message: { source: producer, sequence, body, ...decodeMessage(body, this.now) },
+      message: { source: producer, sequence, place: stored.place, body, ...decodeMessage(body, this.now) },
       deliveries: stored.deliveries,
       delivery: {
         ack,
@@ -342,9 +353,9 @@ class SimulatedTransaction implements IngestTransaction {
     return new Map(sources.map((source) => [source, AppliedRange.parse(text(source))]));
   }
 
-  async saveLedger(ledger: Map<string, AppliedRange>): Promise<void> {
+  async saveLedger(ledger: Map<string, LedgerEntry>): Promise<void> {
     await this.replica.step();
-    for (const [source, applied] of ledger) {
+    for (const [source, { applied }] of ledger) {
       const text = applied.format();
       this.writes.push(() => this.committed.ledger.set(source, text));
     }

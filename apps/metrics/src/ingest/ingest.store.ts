@@ -6,7 +6,16 @@ import { MetricsConfig } from '../metrics.config.js';
 import { type WindowSum } from '../windows/tally.js';
 import { type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
 import { AppliedRange } from './applied-range.js';
-import { armKey, type BatchOutcome, type EventId, eventIdKey, type IngestTransaction, type Letter } from './count-batch.js';
+import {
+  armKey,
+  type BatchOutcome,
+  type EventId,
+  eventIdKey,
+  type IngestTransaction,
+  type LedgerEntry,
+  type Letter,
+  type StreamPlace,
+} from './count-batch.js';
 
 /** Two batches of one replica would only wait for each other's ledger rows. */
 const connections = 1;
@@ -70,6 +79,18 @@ export class IngestStore implements OnModuleDestroy {
     }
   }
 
+  /** Of all counted messages, the place of the one farthest on. */
+  async lastPlace(): Promise<StreamPlace | undefined> {
+    const { rows } = await this.pool.query<{ place: string; stored_at: Date }>(
+      'SELECT place, stored_at FROM metrics.ingest_ledger WHERE place IS NOT NULL ORDER BY place DESC LIMIT 1',
+    );
+    return rows[0] && { sequence: Number(rows[0].place), stored_ms: rows[0].stored_at.getTime() };
+  }
+
+  async forgetPlaces(): Promise<void> {
+    await this.pool.query('UPDATE metrics.ingest_ledger SET place = NULL, stored_at = NULL WHERE place IS NOT NULL');
+  }
+
   /** The server plans a statement with a name once for each connection. */
   private nameOf(sql: string): string {
     let name = this.names.get(sql);
@@ -110,11 +131,19 @@ export class PostgresTransaction implements IngestTransaction {
     return new Map(rows.map(({ source, applied }) => [source, AppliedRange.parse(applied)]));
   }
 
-  async saveLedger(ledger: Map<string, AppliedRange>): Promise<void> {
+  async saveLedger(ledger: Map<string, LedgerEntry>): Promise<void> {
+    const entries = [...ledger.values()];
     await this.query(
-      `UPDATE metrics.ingest_ledger AS ledger SET applied = new.applied::int8multirange, seen_at = now()
-       FROM unnest($1::text[], $2::text[]) AS new (source, applied) WHERE ledger.source = new.source`,
-      [[...ledger.keys()], [...ledger.values()].map((applied) => applied.format())],
+      `UPDATE metrics.ingest_ledger AS ledger SET applied = new.applied::int8multirange, seen_at = now(),
+         (place, stored_at) = (SELECT CASE WHEN ledger.stored_at > new.stored_at THEN ledger.place ELSE new.place END, GREATEST(ledger.stored_at, new.stored_at))
+       FROM unnest($1::text[], $2::text[], $3::bigint[], $4::timestamptz[]) AS new (source, applied, place, stored_at)
+       WHERE ledger.source = new.source`,
+      [
+        [...ledger.keys()],
+        entries.map(({ applied }) => applied.format()),
+        entries.map(({ place }) => place.sequence),
+        entries.map(({ place }) => new Date(place.stored_ms)),
+      ],
     );
   }
 

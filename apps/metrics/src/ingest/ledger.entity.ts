@@ -12,6 +12,13 @@ export class IngestLedgerEntity {
 
   @Column('timestamptz', { transformer: instant, default: () => 'now()' })
   seen_at!: string;
+
+  /** Where the newest counted message of this producer stood on the stream, and since when; null once that stream has lost its end. */
+  @Column('bigint', { nullable: true })
+  place!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  stored_at!: string | null;
 }
 
 /** An event that its producer gave an id, counted; kept as long as a late event may come. */
