@@ -171,7 +171,7 @@ describe('a data set', () => {
     await api.data(`/validation/datasets/${data_set_id}`, remove);
     expect(await api.failure(`/validation/datasets/${data_set_id}`)).toMatchObject({ status: 404, code: 'DATA_SET_NOT_FOUND' });
     const { details, code } = await api.failure('/validation/cases', { method: 'POST', body });
-    expect([code, (details?.fields as { field: string }[])[0]?.field]).toEqual(['INVALID_INPUT', 'data.data_set_id']);
+    expect([code, (details!.fields as { field: string }[])[0]?.field]).toEqual(['INVALID_INPUT', 'data.data_set_id']);
     expect(await leftovers()).toEqual({ uploads: 0, pieces: 0 });
   });
 });

@@ -195,7 +195,7 @@ describe('a test case', () => {
     ];
     for (const [body, field] of bad) {
       const { code, details } = await api.failure('/validation/cases', caseOf('typed_bad', body));
-      expect([code, (details?.fields as { field: string }[])[0]?.field]).toEqual(['INVALID_INPUT', field]);
+      expect([code, (details!.fields as { field: string }[])[0]?.field]).toEqual(['INVALID_INPUT', field]);
     }
     const change = { method: 'PATCH', body: { steps: [], expectations: [] } };
     expect(await api.failure('/validation/cases/typed_0', change)).toMatchObject({ status: 400, code: 'INVALID_INPUT' });

@@ -97,7 +97,7 @@ describe('InferenceReporter', () => {
       }),
     ).rejects.toBe(failure);
     await expect(reporter.measure('d', () => Promise.reject(new TypeError('fetch failed')))).rejects.toThrow('fetch failed');
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever is thrown
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- whatever is thrown
     await expect(reporter.measure('e', () => Promise.reject(Object.create(null)))).rejects.toBeDefined();
     expect(await reporter.measure('NOT A MODEL', () => 'still answered')).toBe('still answered');
     await reporter.flush();

@@ -14,7 +14,7 @@ function refused(type: new () => object, value: unknown): string[] {
     parse(type, value);
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return (error.details?.fields as { field: string }[]).map(({ field }) => field);
+    return (error.details!.fields as { field: string }[]).map(({ field }) => field);
   }
   return [];
 }

@@ -70,7 +70,7 @@ export function readConfig<T extends object>(type: DataClass<T>, environment: Re
     return parse(type, fromTexts(type, given));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    const problems = (error.details?.fields as FieldProblem[]).map(({ field, accepted }) => `  ${field}: must be ${accepted}`);
+    const problems = (error.details!.fields as FieldProblem[]).map(({ field, accepted }) => `  ${field}: must be ${accepted}`);
     throw new ConfigError(`These environment variables are missing or wrong:\n${problems.join('\n')}`);
   }
 }

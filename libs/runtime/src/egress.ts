@@ -4,7 +4,13 @@ import { buildConnector, Client } from 'undici';
 import { type AddressPolicy, createAddressPolicy, isSameAddress, normalizeHost } from './address.js';
 
 export type EgressErrorCode =
-  'INVALID_ADDRESS' | 'ADDRESS_NOT_ALLOWED' | 'UNREACHABLE' | 'TIMEOUT' | 'CANCELLED' | 'REDIRECT_REFUSED' | 'RESPONSE_TOO_LARGE';
+  | 'INVALID_ADDRESS'
+  | 'ADDRESS_NOT_ALLOWED'
+  | 'UNREACHABLE'
+  | 'TIMEOUT'
+  | 'CANCELLED'
+  | 'REDIRECT_REFUSED'
+  | 'RESPONSE_TOO_LARGE';
 
 /** Why a call was not made or not finished. The message is fit to show: it holds neither a resolved address nor what the peer sent. */
 export class EgressError extends Error {

@@ -12,7 +12,7 @@ function refusal(act: () => unknown): { field: string; accepted: string } | null
     return null;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return (error.details?.fields as { field: string; accepted: string }[])[0] ?? null;
+    return (error.details!.fields as { field: string; accepted: string }[])[0] ?? null;
   }
 }
 
