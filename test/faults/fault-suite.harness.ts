@@ -144,8 +144,14 @@ export class FaultSuite {
   async whole(): Promise<void> {
     for (const [name, child] of this.children) if (child.exitCode !== null || child.signalCode !== null) await this.run(name);
     await Promise.all([...this.children.keys()].map((name) => this.ready(name)));
-    // A nats-server that is killed while it writes a consumer down may lose it; the services make it anew, as they would.
-    await (await this.manager()).consumers.update(inferenceStream.name, inferenceStream.durable, consumerSettings);
+    await this.restoreConsumer();
+  }
+
+  /** A nats-server that is killed while it writes a consumer down may lose it; the services then make it anew, as they would. */
+  private async restoreConsumer(): Promise<void> {
+    const restored = async (): Promise<string> =>
+      (await this.manager()).consumers.update(inferenceStream.name, inferenceStream.durable, consumerSettings).then(() => 'restored', String);
+    await eventually(restored, (answer) => answer === 'restored', 30_000);
   }
 
   async ready(name: string): Promise<void> {
@@ -174,6 +180,7 @@ export class FaultSuite {
 
   /** Until nothing waits on the stream and nothing is in anybody's hands, within 30 s of quiet. */
   async lagIsZero(): Promise<void> {
+    await this.restoreConsumer();
     const look = async (): Promise<Pick<ConsumerInfo, 'num_pending' | 'num_ack_pending'> | string> => {
       try {
         const { num_pending, num_ack_pending } = await (await this.manager()).consumers.info(inferenceStream.name, inferenceStream.durable);
