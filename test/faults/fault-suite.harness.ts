@@ -150,7 +150,9 @@ export class FaultSuite {
   /** A nats-server that is killed while it writes a consumer down may lose it; the services then make it anew, as they would. */
   private async restoreConsumer(): Promise<void> {
     const restored = async (): Promise<string> =>
-      (await this.manager()).consumers.update(inferenceStream.name, inferenceStream.durable, consumerSettings).then(() => 'restored', String);
+      (await this.manager()).consumers
+        .update(inferenceStream.name, inferenceStream.durable, consumerSettings)
+        .then(() => 'restored', String);
     await eventually(restored, (answer) => answer === 'restored', 30_000);
   }
 
