@@ -96,8 +96,8 @@ export class Simulation {
       if (!next || next.at > this.began + faultsMs + restMs) break;
       this.now = next.at;
       next.act();
-      // Everything that follows at once has happened when the next macrotask runs.
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      // Its turn comes when no promise has anything left to do.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       if (this.now > this.began + faultsMs + ackWaitMs && this.stream.every(({ done }) => done)) break;
     }
     return this.wrong();
