@@ -2,12 +2,13 @@ import { connect } from 'node:net';
 import { roles, roleSuffices } from '#contracts/access.js';
 import { routeHandlers } from '#gateway/declared-routes.check.js';
 import { isPublic, servedBy } from '#gateway/serves.decorator.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
 });
 afterAll(() => suite.close());
 

@@ -15,7 +15,8 @@ import { type Delivery, type Webhook } from '#contracts/webhooks.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
 import { type RunningService } from '#runtime/service.js';
-import { type Api, eventually, startTestSuite, tickSeconds, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite, tickSeconds } from './suite.harness.js';
 
 interface Received {
   path: string;
@@ -35,9 +36,9 @@ const received: Received[] = [];
 let answering = false;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: new URL(suite.nats.url).host, maxReconnectAttempts: -1 });
+  connection = await connect({ servers: new URL(suite.nats_url).host, maxReconnectAttempts: -1 });
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
   replicas.push(await startMetrics(configOfReplica()));
@@ -65,7 +66,7 @@ afterAll(async () => {
 
 const configOfReplica = (): MetricsConfig =>
   Object.assign(new MetricsConfig(), {
-    NATS_URL: suite.nats.url,
+    NATS_URL: suite.nats_url,
     DATABASE_URL: suite.database_url,
     DATABASE_POOL_SIZE: 5,
     LOG_LEVEL: 'silent' as const,

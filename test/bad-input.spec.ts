@@ -3,7 +3,8 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type FieldProblem, statusOfCode } from '#contracts/errors.js';
 import { connected, everythingOf, failureOf, RawHttp, registrationHead } from './raw-http.harness.js';
-import { type Answer, type Api, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Answer, type Api } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
@@ -24,7 +25,7 @@ async function state(): Promise<string> {
 }
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
   ({ model_id } = await api.register({ name: 'Taken', version: '1.0.0' }));
   await api.data('/flags', { method: 'POST', body: { flag_key: 'taken', variants: { on: true, off: false }, default_variant: 'off' } });

@@ -4,25 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Metrics } from '#contracts/metrics.js';
-import { eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { eventually, type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
 const execute = promisify(execFile);
 const examples = [...(await readFile('libs/client/README.md', 'utf8')).matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code!);
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 let directory: string;
 let model_id: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'client-'));
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   const packed = await execute(process.execPath, ['scripts/pack-client.mjs', directory]);
   ({ model_id } = await suite.api.register());
   await writeFile(join(directory, 'package.json'), '{"name": "some-service", "type": "module", "private": true}');
   await execute('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', packed.stdout.trim()], { cwd: directory });
 }, 60_000);
 afterAll(async () => {
-  await suite.close();
   await rm(directory, { recursive: true, force: true });
 });
 
@@ -30,7 +30,7 @@ afterAll(async () => {
 async function run(code: string): Promise<string> {
   const file = join(directory, 'example.mjs');
   await writeFile(file, code);
-  const env = { PATH: process.env.PATH, NATS_URL: suite.nats.url, EMR_URL: suite.root, EMR_KEY: suite.admin_key, MODEL_ID: model_id };
+  const env = { PATH: process.env.PATH, NATS_URL: suite.nats_url, EMR_URL: suite.root, EMR_KEY: suite.admin_key, MODEL_ID: model_id };
   return (await execute(process.execPath, [file], { env, cwd: directory })).stdout;
 }
 

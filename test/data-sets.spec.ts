@@ -6,16 +6,16 @@ import { type Run, type RunResult } from '#contracts/validation.js';
 import { RowOutcomesStore } from '#validation/row-outcomes.store.js';
 import { validationSchema } from '#validation/validation.module.js';
 import { openDatabase } from '#runtime/database.module.js';
-import { type Answer, type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Answer, type Api, eventually, type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   api = suite.api;
 });
-afterAll(() => suite.close());
 
 const csvType = 'text/csv';
 const ndjsonType = 'application/x-ndjson';
@@ -208,7 +208,7 @@ describe('a regression case', () => {
     const input = { x: { $from: 'row', path: '$.x' } };
     const body = { test_case_id: 'regressing_rows', type: 'regression', applies_to: { model_id }, input, data };
     await api.data('/validation/cases', { method: 'POST', body });
-    const result = await api.data<RunResult>('/validation/run', { method: 'POST', body: { model_id } });
+    const result = await api.data<RunResult>('/validation/run', { method: 'POST', body: { model_id, test_case_ids: [body.test_case_id] } });
     expect(result).toMatchObject({ status: 'passed', total_tests: 1 });
     const run = await api.data<Run>(`/validation/runs/${result.run_id}`);
     expect(run.results[0]).toMatchObject({ outcome: 'passed', rows_judged: { data_set_id, rows: 100, errors: 0, error_codes: {} } });

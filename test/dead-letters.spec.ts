@@ -3,24 +3,24 @@ import { type AuditEntry } from '#contracts/audit.js';
 import { type DeadLetter, type Replayed } from '#contracts/dead-letters.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { type Publisher, publisher } from './publisher.harness.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually, type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 let api: Api;
 let events: Publisher;
 let database: pg.Client;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   api = suite.api;
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
-  events = await publisher(suite.nats.url);
+  events = await publisher(suite.nats_url);
 });
 afterAll(async () => {
   await events.close();
   await database.end();
-  await suite.close();
 });
 
 const total = async (model_id: string): Promise<number> => (await api.data<Metrics>(`/registry/${model_id}/metrics`)).total_inferences;
@@ -85,7 +85,7 @@ describe('events with an id of their own', () => {
     const event = { model_id, timing_ms: 1, event_id: 'order 66' };
     await events.publish({ events: [event, event, { ...event, event_id: 'order 67' }] });
     await events.publish(event);
-    const second = await publisher(suite.nats.url);
+    const second = await publisher(suite.nats_url);
     await second.publish({ events: [event, { model_id, timing_ms: 3 }, { ...event, model_id: other.model_id }] });
     await second.close();
     await eventually(

@@ -7,7 +7,7 @@ import { routeHandlers } from '#gateway/declared-routes.check.js';
 import { type Served, servedBy } from '#gateway/serves.decorator.js';
 import { badJson, badQuery, type BadValue, bodyFields } from './bad-values.harness.js';
 import { failureOf, problemsOf, RawHttp, type RawRequest } from './raw-http.harness.js';
-import { startTestSuite, type TestSuite } from './suite.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let http: RawHttp;
@@ -23,7 +23,7 @@ interface Route extends Served {
 }
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   http = new RawHttp(suite.suite.gateway.port, suite.admin_key);
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
@@ -169,7 +169,7 @@ async function state(): Promise<Record<string, string>> {
     );
     seen[table] = rows[0]?.all ?? '';
   }
-  const connection = await connect({ servers: suite.nats.url });
+  const connection = await connect({ servers: suite.nats_url });
   const { state: stream } = await (await jetstreamManager(connection)).streams.info(inferenceStream.name);
   await connection.close();
   return { ...seen, events: String(stream.messages) };

@@ -3,7 +3,8 @@ import { fieldsOf } from '#contracts/fields.js';
 import { InferenceItem } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { badJson } from './bad-values.harness.js';
-import { type Answer, type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Answer, type Api, eventually, type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
 interface Recorded {
   accepted: number;
@@ -11,14 +12,13 @@ interface Recorded {
   errors: { index: number; code: string; field: string | null; accepted: string }[];
 }
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   api = suite.api;
 });
-afterAll(() => suite.close());
 
 const post = (body: unknown, headers: Record<string, string> = {}, as = api): Promise<Recorded> =>
   as.data('/inference/batch', { method: 'POST', body, headers });

@@ -4,7 +4,8 @@ import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics, type ModelHealth } from '#contracts/metrics.js';
 import { Nats } from '#runtime/nats.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
@@ -12,9 +13,9 @@ let connection: NatsConnection;
 let database: pg.Client;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: new URL(suite.nats.url).host, maxReconnectAttempts: -1 });
+  connection = await connect({ servers: new URL(suite.nats_url).host, maxReconnectAttempts: -1 });
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
 });

@@ -1,6 +1,6 @@
 import { Processes } from './processes.harness.js';
 import { connected, registrationHead } from './raw-http.harness.js';
-import { eventually } from './suite.harness.js';
+import { eventually } from './api.harness.js';
 
 let processes: Processes;
 

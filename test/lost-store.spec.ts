@@ -2,14 +2,15 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
 let database: pg.Client;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
@@ -64,7 +65,7 @@ describe('when NATS loses everything it has stored', () => {
 describe('when an operator deletes the event stream by mistake', () => {
   it('it is made anew within ten seconds, and what comes then is counted', async () => {
     const { model_id } = await api.register();
-    const connection = await connect({ servers: new URL(suite.nats.url).host });
+    const connection = await connect({ servers: new URL(suite.nats_url).host });
     try {
       await (await jetstreamManager(connection)).streams.delete(inferenceStream.name);
     } finally {

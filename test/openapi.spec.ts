@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { startTestSuite, type TestSuite } from './suite.harness.js';
+import { type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
 interface Operation {
   operationId: string;
@@ -16,14 +17,13 @@ interface Description {
 }
 
 const file = 'docs/openapi.json';
-let suite: TestSuite;
+let suite: ReachableSuite;
 let live: Description;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   live = (await (await fetch(`${suite.root}/openapi.json`)).json()) as Description;
 });
-afterAll(() => suite.close());
 
 const operations = (): Operation[] => Object.values(live.paths).flatMap((methods) => Object.values(methods));
 

@@ -5,7 +5,7 @@ import { type Model } from '#contracts/registry.js';
 import { type Run, type ValidationHistory } from '#contracts/validation.js';
 import { Processes, services } from './processes.harness.js';
 import { connected, everythingOf, registrationHead } from './raw-http.harness.js';
-import { type Api, eventually } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
 
 let processes: Processes;
 let api: Api;

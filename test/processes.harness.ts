@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createDatabase } from '#testing/database.js';
 import { ownNats } from '#testing/nats.js';
 import { freePort } from '#embedded/ports.js';
-import { Api, eventually } from './suite.harness.js';
+import { Api, eventually } from './api.harness.js';
 
 export const services = ['registry', 'metrics', 'validation', 'flags'] as const;
 export type App = (typeof services)[number] | 'gateway';

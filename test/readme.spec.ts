@@ -8,11 +8,11 @@ import { RestClient } from '#client/rest-client.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { freePort } from '#embedded/ports.js';
 import { ensureCatalogue } from '#standalone/demo/catalogue.process.js';
-import { startTestSuite, type TestSuite } from './suite.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
 });
 afterAll(() => suite.close());
 

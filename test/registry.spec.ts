@@ -1,15 +1,15 @@
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Model } from '#contracts/registry.js';
-import { type Api, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
   api = suite.api;
 });
-afterAll(() => suite.close());
 
 describe('registering a model', () => {
   it('answers with every field of the document and starts it in development', async () => {
@@ -88,12 +88,12 @@ describe('listing models', () => {
   });
 
   it('walks through all pages without losing or repeating one, in every order', async () => {
-    for (let index = 0; index < 7; index++) await api.register({ sport: 'NHL', description: `walk ${index}` });
+    for (let index = 0; index < 7; index++) await api.register({ name: `Walked ${index}`, sport: 'NHL' });
     for (const order_by of ['created_at', '-created_at', 'name', '-name', 'updated_at', '-updated_at']) {
       const seen: string[] = [];
       let cursor: string | null = '';
       while (cursor !== null) {
-        const query: string = `/registry?sport=NHL&limit=3&order_by=${order_by}${cursor && `&cursor=${cursor}`}`;
+        const query: string = `/registry?sport=NHL&q=walked&limit=3&order_by=${order_by}${cursor && `&cursor=${cursor}`}`;
         const { data, page }: { data: Model[]; page?: { next_cursor: string | null } } = await api.envelope<Model[]>(query);
         expect(data.length).toBeLessThanOrEqual(3);
         seen.push(...data.map(({ model_id }) => model_id));

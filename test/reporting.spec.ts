@@ -5,16 +5,17 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { InferenceReporter } from '#client/inference-reporter.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
-import { type Api, type Answer, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, type Answer, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
 let connection: NatsConnection;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: suite.nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  connection = await connect({ servers: suite.nats_url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
 });
 afterAll(async () => {
   await connection.close();
@@ -56,7 +57,7 @@ async function limitStream(change: { max_msgs?: number; no_ack?: boolean }): Pro
 describe('while NATS is killed and comes back', () => {
   it('what the reporter reports and what the gateway acknowledges is counted exactly once', async () => {
     const [reported, recorded] = await Promise.all([api.register(), api.register()]);
-    const reporter = new InferenceReporter({ url: suite.nats.url });
+    const reporter = new InferenceReporter({ url: suite.nats_url });
     let running = true;
     let acked = 0;
     let unknown = 0;

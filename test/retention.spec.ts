@@ -1,14 +1,15 @@
 import pg from 'pg';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Model, type RetentionResult } from '#contracts/registry.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
 let database: pg.Client;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();

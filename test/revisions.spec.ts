@@ -1,10 +1,10 @@
-import { startTestSuite, type TestSuite } from './suite.harness.js';
+import { type ReachableSuite } from './api.harness.js';
+import { sharedSuite } from './shared-suite.harness.js';
 
-let suite: TestSuite;
+let suite: ReachableSuite;
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await sharedSuite();
 });
-afterAll(() => suite.close());
 
 /** A path of something that may be changed and removed, at revision 1. */
 const made: Record<string, () => Promise<string>> = {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startOf } from '#embedded/os-process.js';
 import { freePort } from '#embedded/ports.js';
-import { eventually } from './suite.harness.js';
+import { eventually } from './api.harness.js';
 
 let directory: string;
 let port: number;

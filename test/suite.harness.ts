@@ -1,161 +1,46 @@
 import { randomBytes } from 'node:crypto';
-import { type Role } from '#contracts/access.js';
-import { type Model, type NewModel } from '#contracts/registry.js';
 import { type RunningSuite, startSuite } from '#standalone/suite.process.js';
 import { createDatabase } from '#testing/database.js';
-import { ownNats } from '#testing/nats.js';
+import { ownNats, type OwnNats } from '#testing/nats.js';
+import { ReachableSuite } from './api.harness.js';
 
 /** Below what may be configured: health and alerts are judged often, so that tests wait less. */
 export const tickSeconds = 0.25;
 
-export interface Answer {
-  status: number;
-  headers: Headers;
-  /** The parsed JSON; the text where it is none. */
-  body: unknown;
-}
+/** A suite that runs in the spec file's own process, where a test may reach into it. */
+export class TestSuite extends ReachableSuite {
+  private constructor(
+    readonly suite: RunningSuite,
+    readonly nats: OwnNats,
+    private readonly dropDatabase: () => Promise<void>,
+    admin_key: string,
+    database_url: string,
+  ) {
+    super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.url);
+  }
 
-export interface ApiRequest {
-  method?: string;
-  body?: unknown;
-  headers?: Record<string, string>;
-}
-
-interface Envelope<Data> {
-  success: boolean;
-  data: Data;
-  page?: { next_cursor: string | null };
-  error?: { code: string; message: string; details: Record<string, unknown> | null };
-}
-
-/** The REST surface as one key sees it. */
-export class Api {
-  constructor(
-    readonly url: string,
-    private readonly key: string | null,
-  ) {}
-
-  async send(path: string, { method = 'GET', body, headers = {} }: ApiRequest = {}): Promise<Answer> {
-    const response = await fetch(this.url + path, {
-      method,
-      headers: {
-        ...(this.key && { authorization: `Bearer ${this.key}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  /** With a database and a nats-server of its own, on ports that nobody else has. */
+  static async start(): Promise<TestSuite> {
+    const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+    const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
+    const suite = await startSuite({
+      host: '127.0.0.1',
+      port: 0,
+      database_url: database.url,
+      nats_url: nats.url,
+      key_pepper: randomBytes(32).toString('hex'),
+      bootstrap_admin_key: admin_key,
+      log_level: 'silent',
+      allowed_networks: '127.0.0.0/8',
+      secrets_dir: '',
+      health_tick_seconds: tickSeconds,
     });
-    const text = await response.text();
-    return { status: response.status, headers: response.headers, body: parsed(text) };
+    return new TestSuite(suite, nats, database.drop, admin_key, database.url);
   }
 
-  /** The data of a successful answer; anything else fails the test with what was answered. */
-  async data<Data>(path: string, request: ApiRequest = {}): Promise<Data> {
-    return (await this.envelope<Data>(path, request)).data;
-  }
-
-  async envelope<Data>(path: string, request: ApiRequest = {}): Promise<Envelope<Data>> {
-    const { status, body } = await this.send(path, request);
-    if (status !== 200) throw new Error(`${request.method ?? 'GET'} ${path} answered ${status}: ${JSON.stringify(body)}`);
-    return body as Envelope<Data>;
-  }
-
-  /** Status and error of an answer that must be a failure. */
-  async failure(
-    path: string,
-    request: ApiRequest = {},
-  ): Promise<{ status: number; code: string; details: Record<string, unknown> | null }> {
-    const { status, body } = await this.send(path, request);
-    const { error } = body as Envelope<null>;
-    if (!error) throw new Error(`${request.method ?? 'GET'} ${path} did not fail: ${status} ${JSON.stringify(body)}`);
-    return { status, code: error.code, details: error.details };
-  }
-
-  register(model: Partial<NewModel> = {}): Promise<Model> {
-    const body = { name: `Model ${randomBytes(6).toString('hex')}`, version: '1.0.0', model_type: 'transformer', sport: 'MLB', ...model };
-    return this.data('/registry', { method: 'POST', body });
-  }
-
-  move(model_id: string, to: string, reason = 'a test'): Promise<Model> {
-    return this.data(`/registry/${model_id}/status`, { method: 'POST', body: { to, reason } });
-  }
-
-  async registerAs(status: 'development' | 'canary' | 'stable' | 'retired', model: Partial<NewModel> = {}): Promise<Model> {
-    let registered = await this.register(model);
-    const steps = { development: [], canary: ['canary'], stable: ['canary', 'stable'], retired: ['retired'] }[status];
-    for (const step of steps) registered = await this.move(registered.model_id, step);
-    return registered;
-  }
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
-}
-
-export interface TestSuite {
-  suite: RunningSuite;
-  /** As the bootstrap admin. */
-  api: Api;
-  admin_key: string;
-  root: string;
-  database_url: string;
-  nats: Awaited<ReturnType<typeof ownNats>>;
-  as(key: string | null): Api;
-  /** A new key of this role. */
-  withRole(role: Role, narrowed?: { sports?: string[]; names?: string[]; expires_at?: string }): Promise<Api>;
-  close(): Promise<void>;
-}
-
-/** The whole suite for one spec file: a database and a nats-server of its own, ports that nobody else has. */
-export async function startTestSuite(): Promise<TestSuite> {
-  const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
-  const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
-  const suite = await startSuite({
-    host: '127.0.0.1',
-    port: 0,
-    database_url: database.url,
-    nats_url: nats.url,
-    key_pepper: randomBytes(32).toString('hex'),
-    bootstrap_admin_key: admin_key,
-    log_level: 'silent',
-    allowed_networks: '127.0.0.0/8',
-    secrets_dir: '',
-    health_tick_seconds: tickSeconds,
-  });
-  const root = `http://127.0.0.1:${suite.gateway.port}`;
-  const as = (key: string | null): Api => new Api(`${root}/api/models/enterprise`, key);
-  const api = as(admin_key);
-  return {
-    suite,
-    api,
-    admin_key,
-    root,
-    database_url: database.url,
-    nats,
-    as,
-    async withRole(role, narrowed = {}) {
-      const { key } = await api.data<{ key: string }>('/keys', { method: 'POST', body: { name: `${role} of a test`, role, ...narrowed } });
-      return as(key);
-    },
-    async close() {
-      await suite.close();
-      await nats.stop();
-      await database.drop();
-    },
-  };
-}
-
-/** Waits for something that comes about by itself; fails with what was seen last. */
-export async function eventually<Seen>(look: () => Promise<Seen>, isIt: (seen: Seen) => boolean, deadlineMs = 5_000): Promise<Seen> {
-  const deadline = Date.now() + deadlineMs;
-  for (;;) {
-    const seen = await look();
-    if (isIt(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`Not within ${deadlineMs} ms; last seen: ${JSON.stringify(seen)}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+  async close(): Promise<void> {
+    await this.suite.close();
+    await this.nats.stop();
+    await this.dropDatabase();
   }
 }

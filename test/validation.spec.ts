@@ -7,7 +7,8 @@ import { type Expectation } from '#contracts/expectation.js';
 import { type TestCase } from '#contracts/test-case.js';
 import { type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
@@ -15,7 +16,7 @@ let models: Awaited<ReturnType<typeof startModelServer>>;
 let plain: PlainServer;
 
 beforeAll(async () => {
-  [suite, models, plain] = await Promise.all([startTestSuite(), startModelServer({ port: 0 }), startPlainServer()]);
+  [suite, models, plain] = await Promise.all([TestSuite.start(), startModelServer({ port: 0 }), startPlainServer()]);
   api = suite.api;
 });
 afterAll(async () => {

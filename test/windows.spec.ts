@@ -4,16 +4,17 @@ import { Bus } from '#runtime/bus.js';
 import { runAs, system } from '#runtime/caller.js';
 import { Sketch } from '#statistics/sketch.js';
 import { publisher } from './publisher.harness.js';
-import { type Api, eventually, startTestSuite, type TestSuite } from './suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
 let api: Api;
 let events: Awaited<ReturnType<typeof publisher>>;
 
 beforeAll(async () => {
-  suite = await startTestSuite();
+  suite = await TestSuite.start();
   api = suite.api;
-  events = await publisher(suite.nats.url);
+  events = await publisher(suite.nats_url);
 });
 afterAll(async () => {
   await events.close();

@@ -15,7 +15,7 @@ import { StandaloneConfig } from '#standalone/standalone.config.js';
 import { ownNats } from '#testing/nats.js';
 import { ValidationConfig } from '#validation/validation.config.js';
 import { type App, type Ended, runToEnd } from './processes.harness.js';
-import { eventually } from './suite.harness.js';
+import { eventually } from './api.harness.js';
 
 let directory: string;
 let nats: Awaited<ReturnType<typeof ownNats>>;

@@ -22,7 +22,7 @@ import { freePort } from '#embedded/ports.js';
 import { startPostgres } from '#embedded/postgres.js';
 import { createDatabase } from '#testing/database.js';
 import { lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
-import { Api, eventually } from '../suite.harness.js';
+import { Api, eventually } from '../api.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
 /** What a child of this process is started with, so that none outlives it, however it ends. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { jetstream } from '@nats-io/jetstream';
 import { headers as createHeaders } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
-import { eventually } from '../suite.harness.js';
+import { eventually } from '../api.harness.js';
 import { FaultSuite } from './fault-suite.harness.js';
 import { findings, type SentMessage, shortened } from './history.harness.js';
 import { EventPlan } from './plan.harness.js';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { eventually } from '../suite.harness.js';
+import { eventually } from '../api.harness.js';
 import { Random, seed, sleep } from './seed.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
-import { eventually } from '../suite.harness.js';
+import { eventually } from '../api.harness.js';
 import { type FaultSuite, killHard, spawnNode } from './fault-suite.harness.js';
 import { findings, type LedgerRange, type SentMessage, shortened, type WindowRow } from './history.harness.js';
 import { EventPlan } from './plan.harness.js';

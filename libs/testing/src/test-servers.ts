@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,11 +10,17 @@ import { startPostgres, stopOrphanedPostgres } from '#embedded/postgres.js';
 const prefix = 'emr-test-';
 // Between making its directory and claiming it a run has no owner for an instant.
 const youngMs = 60_000;
+const companionEndsWithinMs = 10_000;
 
 let stop: (() => Promise<void>) | undefined;
+let companion: ChildProcess | undefined;
 
-/** Starts what the spec files share, in a directory of its own, and names it in this process's environment, which jest's workers inherit. */
+/**
+ * Starts what the spec files share, in a directory of its own, and names it in this process's environment, which jest's workers inherit. Started
+ * already: does nothing.
+ */
 export async function startTestServers(): Promise<void> {
+  if (stop) return;
   await removeDeadRuns();
   const directory = await mkdtemp(join(tmpdir(), prefix));
   const release = claimDirectory(directory);
@@ -42,11 +50,28 @@ export async function startTestServers(): Promise<void> {
   Object.assign(process.env, { TEST_DATABASE_URL: postgres.value.url, TEST_NATS_URL: nats.value.url, TEST_SERVERS_DIR: directory });
 }
 
+/** Runs a script of Node beside the servers, with their names in its environment. It is to end when its standard input does. */
+export function startCompanion(script: string): void {
+  companion = spawn(process.execPath, [script], { stdio: ['pipe', 'inherit', 'inherit'] });
+}
+
 /** Ends them and removes their directory, with whatever a spec file left there. */
 export async function stopTestServers(): Promise<void> {
   const end = stop;
   stop = undefined;
+  await endCompanion();
   await end?.();
+}
+
+async function endCompanion(): Promise<void> {
+  const child = companion;
+  companion = undefined;
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.stdin?.end();
+  const timer = setTimeout(() => child.kill('SIGKILL'), companionEndsWithinMs);
+  await exit;
+  clearTimeout(timer);
 }
 
 /** A run that was killed could not clean up after itself: the next one does. */

@@ -1,5 +1,5 @@
 /** Jest's global tear-down. */
-export default async function stopServers(): Promise<void> {
+export default async function stopServers() {
   const { stopTestServers } = await import('#testing/test-servers.js');
   await stopTestServers();
 }

@@ -1,0 +1,37 @@
+// The suite that several spec files share (shared-suite.harness.ts): all services, on a database and a nats-server of its own, until standard
+// input ends. Where it can be reached is written to shared-suite.json in TEST_SERVERS_DIR once it is ready.
+import { randomBytes } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startSuite } from '#standalone/suite.process.js';
+import { createDatabase } from '#testing/database.js';
+import { ownNats } from '#testing/nats.js';
+
+let ended;
+const end = new Promise((resolve) => (ended = resolve));
+process.stdin.on('end', ended).on('close', ended).resume();
+// Ctrl-C reaches the whole group; who started this one ends it when its time has come.
+process.on('SIGINT', () => undefined);
+
+const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
+const suite = await startSuite({
+  host: '127.0.0.1',
+  port: 0,
+  database_url: database.url,
+  nats_url: nats.url,
+  key_pepper: randomBytes(32).toString('hex'),
+  bootstrap_admin_key: admin_key,
+  log_level: 'silent',
+  allowed_networks: '127.0.0.0/8',
+  secrets_dir: '',
+  health_tick_seconds: 5,
+});
+const file = join(process.env.TEST_SERVERS_DIR, 'shared-suite.json');
+const root = `http://127.0.0.1:${suite.gateway.port}`;
+await writeFile(`${file}.new`, JSON.stringify({ root, admin_key, database_url: database.url, nats_url: nats.url }));
+await rename(`${file}.new`, file);
+await end;
+await suite.close();
+await nats.stop();
+process.exit(0);
