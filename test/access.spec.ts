@@ -233,6 +233,29 @@ describe('keys', () => {
     expect(await narrow.failure('/validation/nightly', { method: 'POST' })).toMatchObject({ status: 403, code: 'OUT_OF_SCOPE' });
   });
 
+  it('narrowed change no flag that is bound to no model of theirs, and unbind none', async () => {
+    const { api } = suite;
+    const { model_id } = await api.register({ sport: 'NBA' });
+    const narrow = await suite.withRole('releaser', { sports: ['NBA'] });
+    const flagOf = (flag_key: string, bound?: string): object => ({
+      method: 'POST',
+      body: { flag_key, variants: { on: true, off: false }, default_variant: 'off', ...(bound && { model_id: bound }) },
+    });
+    await api.data('/flags', flagOf('of_everybody'));
+    await narrow.data('/flags', flagOf('of_mine', model_id));
+    expect((await narrow.send('/flags/of_everybody')).status).toBe(200);
+    const refused: [string, object][] = [
+      ['/flags', flagOf('unbound')],
+      ['/flags/of_everybody', { method: 'PATCH', body: { state: 'DISABLED' } }],
+      ['/flags/of_everybody', { method: 'PATCH', body: { model_id } }],
+      ['/flags/of_everybody', { method: 'DELETE' }],
+      ['/flags/of_mine', { method: 'PATCH', body: { model_id: null } }],
+    ];
+    for (const [path, request] of refused) expect(await narrow.failure(path, request)).toMatchObject({ status: 403, code: 'OUT_OF_SCOPE' });
+    await narrow.data('/flags/of_mine', { method: 'PATCH', body: { state: 'DISABLED' } });
+    await narrow.data('/flags/of_mine', { method: 'DELETE' });
+  });
+
   it('cannot be both admin and narrowed', async () => {
     const body = { name: 'sly', role: 'admin', sports: ['MLB'] };
     expect(await suite.api.failure('/keys', { method: 'POST', body })).toMatchObject({ status: 400, code: 'INVALID_INPUT' });

@@ -70,6 +70,11 @@ describe('registering a model', () => {
 });
 
 describe('a retired model', () => {
+  it('has lost its share of traffic', async () => {
+    const { model_id } = await api.registerAs('canary', { rollout_percentage: 25 });
+    expect(await api.move(model_id, 'retired')).toMatchObject({ status: 'retired', rollout_percentage: 0 });
+  });
+
   it('cannot be given a share of traffic', async () => {
     const { model_id } = await api.registerAs('retired');
     const change = (rollout_percentage: number) => ({ method: 'PATCH', body: { rollout_percentage } });

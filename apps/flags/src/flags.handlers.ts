@@ -104,6 +104,7 @@ export class FlagsHandlers {
       revision: 1,
     };
     assertConsistent(flag);
+    assertMayWrite(flag);
     await this.assertModel(flag.model_id);
     return this.database.transaction(async (manager) => {
       await insertRow(manager, FlagEntity, flag).catch((error: unknown) => {
@@ -126,6 +127,8 @@ export class FlagsHandlers {
     if (change.model_id) await this.assertModel(change.model_id);
     return this.database.transaction(async (manager) => {
       const before = await this.lock(manager, flag_key, if_match);
+      assertMayWrite(before);
+      assertMayWrite({ ...before, ...change });
       if (!changesAnything(before, change)) return before;
       const after: FlagEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
       assertConsistent(after);
@@ -138,7 +141,9 @@ export class FlagsHandlers {
   @Answers(removeFlag)
   async removeFlag({ flag_key, if_match }: FlagRemoval): Promise<Removed> {
     await this.database.transaction(async (manager) => {
-      await this.remove(manager, await this.lock(manager, flag_key, if_match), null);
+      const flag = await this.lock(manager, flag_key, if_match);
+      assertMayWrite(flag);
+      await this.remove(manager, flag, null);
     });
     return { removed: true };
   }
@@ -191,4 +196,12 @@ export class FlagsHandlers {
     const model = this.models.get(flag.model_id);
     return model && inScope(scope, model) ? flag : raise(absent);
   }
+}
+
+/** What is bound to no model is everybody's: a narrowed key reads it and leaves it as it is. */
+function assertMayWrite({ flag_key, model_id }: FlagEntity): void {
+  if (model_id !== null || !isNarrowed(currentCaller().actor.scope)) return;
+  throw new AppError('OUT_OF_SCOPE', `Flag ${flag_key} is bound to no model; this key is narrowed to some`, {
+    accepted: 'a flag with a model_id in the scope of the key',
+  });
 }

@@ -139,8 +139,8 @@ export class RegistryHandlers implements OnModuleInit {
         await assertNoNewerPromotion(manager, replaced);
         await this.save(manager, replaced, { status: 'deprecated' }, 'model.status_changed', `replaced by ${model.version}: ${reason}`);
       }
-      const retired_at = to === 'retired' ? new Date().toISOString() : null;
-      return this.save(manager, model, { status: to, retired_at }, 'model.status_changed', reason);
+      const change = to === 'retired' ? { retired_at: new Date().toISOString(), rollout_percentage: 0 } : { retired_at: null };
+      return this.save(manager, model, { status: to, ...change }, 'model.status_changed', reason);
     });
   }
 
