@@ -19,7 +19,7 @@ import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
 import { type RowStream } from './row-stream.js';
-import { Input, Rows, rowTypes, Serves, TakesRows } from './serves.decorator.js';
+import { Input, Rows, rowTypes, Serves } from './serves.decorator.js';
 
 const notRows = (): AppError =>
   new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body is neither NDJSON nor CSV', {
@@ -33,8 +33,14 @@ export class DataSetsController {
 
   /** The next piece is read when the validation service has taken the one before. */
   @Post()
-  @TakesRows()
-  @Serves({ input: NewDataSet, output: DataSet, role: 'editor', from: 'query', summary: 'Upload a data set, as NDJSON or CSV' })
+  @Serves({
+    input: NewDataSet,
+    output: DataSet,
+    role: 'editor',
+    from: 'query',
+    takesRows: true,
+    summary: 'Upload a data set, as NDJSON or CSV',
+  })
   async uploadDataSet(@Input() input: NewDataSet, @Rows() body: RowStream | undefined): Promise<DataSet> {
     if (!body) throw notRows();
     const pieces = body.pieces(uploadChunkBytes, maxDataSetBytes);

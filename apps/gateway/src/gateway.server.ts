@@ -17,6 +17,7 @@ import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
 import { describeApi } from './openapi.document.js';
+import { servedRoutes } from './served-routes.js';
 
 /** As the router matched them, so that no spelling of a path can pass for one of these. */
 const publicRoutes = new Set([
@@ -55,12 +56,14 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     }
   }
 
-  const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), httpAdapter(logger, telemetry), {
+  const adapter = httpAdapter(logger, telemetry);
+  const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), adapter, {
     logger,
     abortOnError: false,
     bodyParser: false,
   });
   assertRolesDeclared(app);
+  adapter.served = servedRoutes(app, logger);
   const guard = app.get(KeyGuard);
   app
     .getHttpAdapter()

@@ -6,11 +6,11 @@ import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError, type ErrorDetails, serviceUnavailable } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
-import { inEnvelope } from './envelope.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
 import { RowStream } from './row-stream.js';
+import { type RouteHandler } from './served-routes.js';
 import { rowTypes } from './serves.decorator.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
@@ -29,22 +29,42 @@ const headers = {
 
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
+type Route = unknown[];
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
-class GatewayAdapter extends FastifyAdapter {
+export class GatewayAdapter extends FastifyAdapter {
   closing = false;
+  /** Set before routes are made. */
+  served: (handler: object) => RouteHandler | null = () => null;
 
   override beforeClose(): void {
     this.closing = true;
     super.beforeClose();
   }
 
-  /** What a handler answered. Here and not in an interceptor, which would take every answer through RxJS. */
-  override reply(reply: FastifyReply, body: unknown, status?: number): ReturnType<FastifyAdapter['reply']> {
-    const { request } = reply;
-    if (!request.served) return super.reply(reply, body, status);
-    reply.code(200);
-    return reply.send(inEnvelope(request.served, body as object, request, reply));
+  override get(...route: Route): ReturnType<FastifyAdapter['get']> {
+    return super.get(...this.servedRoute(route));
+  }
+
+  override post(...route: Route): ReturnType<FastifyAdapter['post']> {
+    return super.post(...this.servedRoute(route));
+  }
+
+  override put(...route: Route): ReturnType<FastifyAdapter['put']> {
+    return super.put(...this.servedRoute(route));
+  }
+
+  override patch(...route: Route): ReturnType<FastifyAdapter['patch']> {
+    return super.patch(...this.servedRoute(route));
+  }
+
+  override delete(...route: Route): ReturnType<FastifyAdapter['delete']> {
+    return super.delete(...this.servedRoute(route));
+  }
+
+  private servedRoute(route: Route): Route {
+    const handler = this.served(route.at(-1) as object);
+    return handler ? [...route.slice(0, -1), handler] : route;
   }
 
   /** Nest's own handler drops Fastify's error codes: what Fastify refuses is answered before it. */
@@ -59,9 +79,11 @@ class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry): FastifyAdapter {
+export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapter {
   const adapter = new GatewayAdapter({
     bodyLimit,
+    // There is no middleware.
+    skipMiddie: true,
     routerOptions: { maxParamLength },
     requestTimeout,
     keepAliveTimeout: 72_000,

@@ -1,13 +1,12 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { ApiHeader } from '@nestjs/swagger';
-import { type FastifyRequest } from 'fastify';
 import { invalidInput } from '#contracts/errors.js';
+import { parameter } from './parameter.js';
 
 const pattern = /^[\x21-\x7e]{1,255}$/;
 
 /** The request's Idempotency-Key; undefined without one. */
-export const IdempotencyKey = createParamDecorator((_: unknown, context: ExecutionContext): string | undefined => {
-  const key = context.switchToHttp().getRequest<FastifyRequest>().headers['idempotency-key'];
+export const IdempotencyKey = parameter(({ headers }): string | undefined => {
+  const key = headers['idempotency-key'];
   if (key === undefined || (typeof key === 'string' && pattern.test(key))) return key;
   const accepted = '1 to 255 visible ASCII characters';
   throw invalidInput([{ field: 'Idempotency-Key', value: String(key).slice(0, 100), accepted }]);

@@ -5,13 +5,11 @@ import { type Actor, keyMac, type KeyRecord, keysView, roleSuffices } from '#con
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
-import { isPublic, type Served, servedBy } from './serves.decorator.js';
+import { isPublic, type Served } from './serves.decorator.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor;
-    /** Set once the caller's role has been found large enough for it. */
-    served?: Served;
   }
 }
 
@@ -68,19 +66,16 @@ export class KeyGuard implements CanActivate {
     throw unauthenticated();
   }
 
+  /** What reaches Nest's own pipeline is public or nothing: `Serves` routes do not. */
   canActivate(context: ExecutionContext): boolean {
-    const handler = context.getHandler();
-    if (isPublic(handler)) return true;
-    const served = servedBy(handler);
-    if (!served) throw new Error(`${context.getClass().name}.${handler.name} declares no role`);
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const { actor } = request;
+    return isPublic(context.getHandler());
+  }
+
+  /** Throws UNAUTHENTICATED or ROLE_TOO_SMALL. */
+  authorise({ role }: Served, { actor }: FastifyRequest): void {
     if (!actor) throw unauthenticated();
-    if (!roleSuffices(actor.role, served.role)) {
-      throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${served.role}`, { role: actor.role, needed: served.role });
-    }
-    request.served = served;
-    return true;
+    if (roleSuffices(actor.role, role)) return;
+    throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${role}`, { role: actor.role, needed: role });
   }
 
   /** Null for whatever is not a live key; why is not told. */

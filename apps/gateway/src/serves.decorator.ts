@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { applyDecorators, createParamDecorator, type ExecutionContext, HttpCode, SetMetadata } from '@nestjs/common';
+import { applyDecorators, HttpCode, SetMetadata, type Type } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -17,10 +17,13 @@ import { type DataSetFormat } from '#contracts/data-set.js';
 import { type AppError, invalidInput } from '#contracts/errors.js';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { fromTexts, parse } from '#contracts/parse.js';
+import { parameter } from './parameter.js';
 import { RowStream } from './row-stream.js';
 import { componentRef, fieldSchema, objectSchema } from './schema.js';
 
 export interface Served {
+  controller: Type;
+  method: string;
   role: Role;
   input: DataClass;
   output: DataClass;
@@ -29,6 +32,8 @@ export interface Served {
   /** Where the rest of the input comes from. */
   from: 'query' | 'body';
   takesIfMatch: boolean;
+  /** Whether the body is rows that are read as they come: see `Rows`. The input is the query. */
+  takesRows: boolean;
   /** Whether it answers with a page. */
   isList: boolean;
 }
@@ -40,6 +45,7 @@ interface ServesOptions {
   summary: string;
   path?: string[];
   from: 'query' | 'body';
+  takesRows?: boolean;
 }
 
 const servedKey = 'emr:served';
@@ -71,7 +77,7 @@ export const itemOf = (output: DataClass): DataClass | null => {
  * What a route takes, answers and asks of its caller: the one source of authorisation, input checks and the OpenAPI description. A handler
  * with neither this nor `Public` keeps the gateway from starting.
  */
-export function Serves({ role, input, output, summary, path = [], from }: ServesOptions): MethodDecorator {
+export function Serves({ role, input, output, summary, path = [], from, takesRows = false }: ServesOptions): MethodDecorator {
   const fields = [...fieldsOf(input).values()];
   const rest = fields.filter(({ name }) => !path.includes(name) && name !== 'if_match');
   const item = itemOf(output);
@@ -83,7 +89,19 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
     ),
   ];
   return applyDecorators(
-    SetMetadata(servedKey, { role, input, output, path, from, takesIfMatch, isList: item !== null } satisfies Served),
+    (target, method, descriptor) =>
+      SetMetadata(servedKey, {
+        controller: target.constructor as Type,
+        method: String(method),
+        role,
+        input,
+        output,
+        path,
+        from,
+        takesIfMatch,
+        takesRows,
+        isList: item !== null,
+      } satisfies Served)(target, method, descriptor),
     HttpCode(200),
     ApiBearerAuth(),
     ApiOperation({ summary, description: `Role: \`${role}\`.` }),
@@ -95,6 +113,7 @@ export function Serves({ role, input, output, summary, path = [], from }: Serves
       ? [ApiBody({ schema: objectSchema(rest) as never, required: rest.some(({ required }) => required) })]
       : []),
     ...(takesIfMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'The ETag that the change is based on.' })] : []),
+    ...(takesRows ? [ApiConsumes(...Object.keys(rowTypes)), ApiBody({ schema: { type: 'string' }, required: true })] : []),
     ...responses,
   );
 }
@@ -129,39 +148,19 @@ function ifMatch(header: string | undefined): number[] | undefined {
   throw invalidInput([{ field: 'If-Match', value: header.slice(0, 100), accepted: 'ETags of this resource such as "3", or *' }]);
 }
 
-const rowsKey = 'emr:rows';
-
-/** A route whose body is rows that are read as they come: see `Rows`. Its input is the query. */
-export const TakesRows = (): MethodDecorator =>
-  applyDecorators(
-    SetMetadata(rowsKey, true),
-    ApiConsumes(...Object.keys(rowTypes)),
-    ApiBody({ schema: { type: 'string' }, required: true }),
-  );
-
 /** What a body of rows may be. */
 export const rowTypes: Record<string, DataSetFormat> = { 'application/x-ndjson': 'ndjson', 'text/csv': 'csv' };
 
-const takesRows = (handler: object): boolean => Reflect.getMetadata(rowsKey, handler) === true;
-
 /** The body of a route that takes rows; undefined where it is something else, or nothing. */
-export const Rows = createParamDecorator((_: unknown, context: ExecutionContext): RowStream | undefined => {
-  const { body } = context.switchToHttp().getRequest<FastifyRequest>();
-  return body instanceof RowStream ? body : undefined;
-});
+export const Rows = parameter(({ body }) => (body instanceof RowStream ? body : undefined));
 
 /** The route's input: path parameters with the query or the body, checked against the class that `Serves` names. */
-export const Input = createParamDecorator((_: unknown, context: ExecutionContext): object => {
-  const served = servedBy(context.getHandler());
-  if (!served) throw new Error('@Input needs @Serves on the same method');
-  const request = context.switchToHttp().getRequest<FastifyRequest>();
-  return readInput(served, request, takesRows(context.getHandler()));
-});
+export const Input = parameter(readInput);
 
-export function readInput({ input, path, from, takesIfMatch }: Served, request: FastifyRequest, bodyIsRows = false): object {
+function readInput(request: FastifyRequest, { input, path, from, takesIfMatch, takesRows }: Served): object {
   const params = request.params as Record<string, string>;
   const query = request.query as Record<string, unknown>;
-  if (from === 'query' && request.body !== undefined && !bodyIsRows)
+  if (from === 'query' && request.body !== undefined && !takesRows)
     throw invalidInput([{ field: '(body)', accepted: 'no body; the input is the query' }]);
   const values = from === 'query' ? fromTexts(input, query) : { ...bodyOf(request.body, query) };
   for (const field of path) if (Object.hasOwn(values, field)) throw misplaced(field, values[field], 'only in the path');

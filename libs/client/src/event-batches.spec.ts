@@ -51,13 +51,19 @@ describe('EventBatches', () => {
     expect(sentFor([small, large, small]).messages).toEqual([small, large, small]);
   });
 
-  it('sends by itself what has lingered', async () => {
-    const sent = await new Promise<string>((resolve) => {
-      const batches = new EventBatches(5, async (message) => resolve(Buffer.from(message).toString()));
-      void batches.add('{"a":1}');
-      void batches.add('{"a":2}');
+  it('sends at the end of the turn after a pause, and otherwise what has lingered since the message before', async () => {
+    const messages: { text: string; after_ms: number }[] = [];
+    const began = performance.now();
+    const batches = new EventBatches(50, async (message) => {
+      messages.push({ text: Buffer.from(message).toString(), after_ms: performance.now() - began });
     });
-    expect(sent).toBe('{"events":[{"a":1},{"a":2}]}');
+    await Promise.all([batches.add('{"a":1}'), batches.add('{"a":2}')]);
+    const third = batches.add('{"a":3}');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await Promise.all([third, batches.add('{"a":4}')]);
+    expect(messages.map(({ text }) => text)).toEqual(['{"events":[{"a":1},{"a":2}]}', '{"events":[{"a":3},{"a":4}]}']);
+    // Whatever the machine is busy with, the second can only be later.
+    expect(messages[1]!.after_ms - messages[0]!.after_ms).toBeGreaterThan(45);
   });
 });
 

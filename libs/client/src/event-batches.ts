@@ -18,11 +18,15 @@ interface Batch {
 
 /**
  * Puts events that come close together into one message: it goes out when it has 500 events, when the next would make it larger than 64 KiB,
- * or `linger_ms` after its first event. An event that is larger by itself goes alone.
+ * or `linger_ms` after the message before it; where that is over already, with whatever else comes in the same turn of the event loop. An event
+ * that is larger by itself goes alone.
  */
 export class EventBatches {
   private batch: Batch | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private immediate: NodeJS.Immediate | undefined;
+  /** Monotonic milliseconds. */
+  private flushed_at = -Infinity;
 
   constructor(
     private readonly linger_ms: number,
@@ -43,13 +47,17 @@ export class EventBatches {
   /** Sends what lingers. */
   flush(): void {
     clearTimeout(this.timer);
+    clearImmediate(this.immediate);
+    this.flushed_at = performance.now();
     const { batch } = this;
     this.batch = undefined;
     if (batch) batch.settle(this.send(messageOf(batch.events)));
   }
 
   private begin(): Batch {
-    this.timer = setTimeout(() => this.flush(), this.linger_ms);
+    const wait = this.flushed_at + this.linger_ms - performance.now();
+    if (wait > 0) this.timer = setTimeout(() => this.flush(), wait);
+    else this.immediate = setImmediate(() => this.flush());
     let settle: Batch['settle'] = () => undefined;
     const sent = new Promise<void>((resolve) => (settle = resolve));
     return { events: [], bytes: emptyBytes, sent, settle };

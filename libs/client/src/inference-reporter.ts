@@ -16,7 +16,7 @@ export interface InferenceReporterOptions {
   nats?: NodeConnectionOptions;
   /** What the account may subscribe to, where it is not `_INBOX.>`: acknowledgements come to `<inbox_prefix>.…`. */
   inbox_prefix?: string;
-  /** How long an event waits for others to share its message. Default 5. */
+  /** The least time between two messages that are not full: an event that comes in it waits for others. Default 5. */
   linger_ms?: number;
   /** Events in memory at the most, of a few hundred bytes each as a rule and 8 kB at worst. Default 10,000. */
   max_pending?: number;
