@@ -1,7 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { AppError, raise } from '#contracts/errors.js';
+import { type ModelRef } from '#contracts/registry.js';
 import {
   awaitRun,
+  type GateEvidence,
+  getGateEvidence,
   getHistory,
   getRegressionReport,
   getRun,
@@ -73,6 +76,13 @@ export class RunsHandlers {
       throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
     });
     return shown(run);
+  }
+
+  /** What the registry judges a promotion by. */
+  @Answers(getGateEvidence)
+  async getGateEvidence({ model_id }: ModelRef): Promise<GateEvidence> {
+    await this.known.require(model_id);
+    return { newest_run: await this.runs.newestFinished(model_id) };
   }
 
   @Answers(getHistory)

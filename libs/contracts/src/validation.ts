@@ -223,6 +223,23 @@ export class NightlyState extends NightlyRef {
   result!: NightlyResult;
 }
 
+/** A run that is over, as far as a promotion is judged by it. */
+export class FinishedRun extends RunRef {
+  @OneOf(runStatuses)
+  status!: RunStatus;
+
+  @Instant()
+  started_at!: string;
+
+  @OneOf(severities)
+  regression_severity!: Severity;
+}
+
+export class GateEvidence {
+  @Part(() => FinishedRun, { nullable: true, description: 'The newest finished run of this very model; null: there is none.' })
+  newest_run!: FinishedRun | null;
+}
+
 export const startRun = request('validation.start_run', { input: RunRequest, output: Run });
 export const awaitRun = request('validation.await_run', { input: RunAwait, output: Run });
 export const getRun = request('validation.get_run', { input: RunRef, output: Run });
@@ -230,3 +247,5 @@ export const startNightly = request('validation.start_nightly', { input: NoInput
 export const awaitNightly = request('validation.await_nightly', { input: NightlyAwait, output: NightlyState });
 export const getHistory = request('validation.get_history', { input: HistoryRequest, output: ValidationHistory });
 export const getRegressionReport = request('validation.get_regression_report', { input: ReportRequest, output: RegressionReport });
+/** The asker is asked itself, and must hear in time that nobody answers. */
+export const getGateEvidence = request('validation.get_gate_evidence', { input: ModelRef, output: GateEvidence, timeout_ms: 1_000 });
