@@ -194,6 +194,7 @@ it('accepts the good request that each bad one is made from', async () => {
   );
   expect(answers.filter(([, status]) => status !== 200)).toEqual([
     ['ValidationController.getRun', 404],
+    ['ValidationController.listRunResults', 404],
     ['DataSetsController.getDataSet', 404],
   ]);
 });
