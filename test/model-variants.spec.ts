@@ -25,7 +25,7 @@ const casesOn = (data_set_id: string): NewTestCase[] => [
     type: 'performance',
     applies_to,
     input: about(1_000),
-    load: { concurrency: 10, requests: 40, limits: { p50_ms: 120 } },
+    load: { concurrency: 5, requests: 20, limits: { p50_ms: 300 } },
   },
   {
     test_case_id: 'long_answers_regression',
@@ -38,8 +38,8 @@ const casesOn = (data_set_id: string): NewTestCase[] => [
       prediction_path: '$.outputs[0].data[0]',
       score_path: '$.outputs[1].data[0]',
       metrics: ['accuracy', 'brier', 'auc'],
-      concurrency: 50,
-      max_rows: 400,
+      concurrency: 40,
+      max_rows: 200,
     },
   },
 ];
@@ -90,14 +90,15 @@ async function accuracyIn({ run_id }: Run): Promise<number> {
   const kept = await new RowOutcomesStore(database).of(run_id, 'long_answers_regression');
   await database.destroy();
   expect(kept).toMatchObject({ data_set_id });
-  expect(kept?.outcomes).toHaveLength(400);
-  return kept!.outcomes.filter(({ label, prediction }) => label === prediction).length / 400;
+  expect(kept?.outcomes).toHaveLength(200);
+  return kept!.outcomes.filter(({ label, prediction }) => label === prediction).length / 200;
 }
 
 describe('a model trained on real requests', () => {
   it('passes every type of case as its good version, and becomes stable through the gate', async () => {
     const good = await version('1.0.0', 'good');
     const run = await validated(good);
+    expect(run.results.map(({ reason }) => reason)).toEqual(['', '', '', '']);
     expect(run).toMatchObject({ status: 'passed', total_tests: 4, passed_tests: 4, regression_severity: 'none' });
     expect(await accuracyIn(run)).toBeGreaterThan(0.9);
     for (const to of ['canary', 'stable']) {
@@ -111,7 +112,7 @@ describe('a model trained on real requests', () => {
     const run = await validated(slow);
     expect(outcomesOf(run)).toEqual({ smoke: 'passed', unit: 'passed', performance: 'failed', regression: 'passed' });
     const { measured, reason } = run.results.find(({ type }) => type === 'performance')!;
-    expect(measured?.p50_ms).toBeGreaterThan(190);
+    expect(measured?.p50_ms).toBeGreaterThan(390);
     expect(reason).toContain('p50_ms');
     // One of the four that passed in the stable version's run.
     expect(run).toMatchObject({ status: 'failed', regression_detected: true, regressed_test_case_ids: ['long_answers_performance'] });

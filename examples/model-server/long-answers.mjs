@@ -28,7 +28,10 @@ function lengthFeatures(context_tokens) {
 const featuresOf = { accurate: lengthFeatures, inaccurate: (context_tokens) => [context_tokens] };
 const trained = new Map();
 
-/** [context_tokens] -> probability 0..1 that the answer is long. Trained once a process, in a fraction of a second, always the same. */
+/**
+ * [context_tokens] -> probability 0..1 that the answer is long. Trained when it is first asked for, once a process and in a fraction of a
+ * second, always the same.
+ */
 export function longAnswers(kind) {
   if (!trained.has(kind)) {
     const features = featuresOf[kind];

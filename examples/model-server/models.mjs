@@ -5,7 +5,7 @@ import { longAnswers } from './long-answers.mjs';
 /** In what way `long-answers` is served. */
 export const variants = ['good', 'slow', 'inaccurate', 'failing'];
 
-const slowMs = 200;
+const slowMs = 400;
 
 /** A model that cannot answer, though the request was right. */
 export class ModelError extends Error {}
@@ -30,11 +30,10 @@ export function createModels(variant) {
     name,
     { features: gameFeatures, outputs: gameOutputs, predict: async (rows) => rows.map(predict) },
   ]);
-  const model = longAnswers(variant === 'inaccurate' ? 'inaccurate' : 'accurate');
   const predict = async (rows) => {
     if (variant === 'failing') throw new ModelError('long-answers is out of memory');
     if (variant === 'slow') await delay(slowMs);
-    return rows.map(model);
+    return rows.map(longAnswers(variant === 'inaccurate' ? 'inaccurate' : 'accurate'));
   };
   return new Map([...games, ['long-answers', { features: ['context_tokens'], outputs: longOutputs, predict }]]);
 }
