@@ -175,6 +175,7 @@ describe('keys', () => {
       ['/metrics'],
       ['/health'],
       ['/history'],
+      ['/transitions'],
       ['/inference?timing_ms=5', { method: 'POST' }],
       ['/status', { method: 'POST', body: { to: 'canary', reason: 'mine now' } }],
       ['', { method: 'PATCH', body: { description: 'mine now' } }],

@@ -70,8 +70,9 @@ export class Api {
     return this.data('/registry', { method: 'POST', body });
   }
 
-  move(model_id: string, to: string, reason = 'a test'): Promise<Model> {
-    return this.data(`/registry/${model_id}/status`, { method: 'POST', body: { to, reason } });
+  /** Whatever the gate says: for tests that are about something else. */
+  move(model_id: string, to: string, reason = 'moved by a test, without evidence'): Promise<Model> {
+    return this.data(`/registry/${model_id}/status`, { method: 'POST', body: { to, reason, override: true } });
   }
 
   async registerAs(status: 'development' | 'canary' | 'stable' | 'retired', model: Partial<NewModel> = {}): Promise<Model> {

@@ -150,7 +150,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
-  const tables = ['registry.models', 'registry.keys', 'registry.audit', 'flags.flags', 'flags.audit'];
+  const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',
@@ -194,6 +194,7 @@ it('accepts the good request that each bad one is made from', async () => {
   );
   expect(answers.filter(([, status]) => status !== 200)).toEqual([
     ['ValidationController.getRun', 404],
+    ['ValidationController.listRunResults', 404],
     ['DataSetsController.getDataSet', 404],
   ]);
 });

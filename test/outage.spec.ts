@@ -1,5 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { type AuditEntry } from '#contracts/audit.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { type Run, type ValidationHistory } from '#contracts/validation.js';
@@ -28,12 +29,33 @@ const requestOf = (model_id: string): Record<(typeof services)[number], string> 
   flags: '/flags',
 });
 
+/** Without validation there is no evidence. */
+async function nothingIsPromotedUnlessOverridden(model_id: string): Promise<void> {
+  const status = `/registry/${model_id}/status`;
+  const body = { to: 'canary', reason: 'cannot wait for the service to be back' };
+  for (const [path, request] of [[status, { method: 'POST', body }], [`/registry/${model_id}/transitions`]] as const) {
+    const began = performance.now();
+    expect(await api.failure(path, request)).toMatchObject({ status: 503, details: { service: 'validation' } });
+    expect(performance.now() - began).toBeLessThan(2_500);
+  }
+  await api.data(status, { method: 'POST', body: { ...body, override: true } });
+  const [changed, overridden] = await api.data<AuditEntry[]>(`/registry/${model_id}/history`);
+  expect(changed).toMatchObject({ action: 'model.status_changed', after: { status: 'canary' } });
+  const requirements = [{ requirement: 'passed_run', met: false, reason: 'the validation service was not available', run_id: null }];
+  expect(overridden).toMatchObject({ action: 'model.gate_overridden', after: { to: 'canary', requirements } });
+  // What needs no evidence goes on.
+  await api.data(status, { method: 'POST', body: { ...body, to: 'development' } });
+}
+
 /** What else holds while it is down. */
 const meanwhile: Partial<Record<(typeof services)[number], (model_id: string) => Promise<void>>> = {
   async metrics(model_id) {
     expect((await api.send(`/registry/${model_id}/health`)).status).toBe(503);
     // Counted once it is back, see below.
     for (let index = 0; index < 20; index++) await api.data(`/registry/${model_id}/inference?timing_ms=${index}`, { method: 'POST' });
+  },
+  async validation(model_id) {
+    await nothingIsPromotedUnlessOverridden(model_id);
   },
   async registry(model_id) {
     expect(await api.data(`/registry/${model_id}`)).toMatchObject({ model_id });
@@ -100,6 +122,18 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
       10_000,
     );
   }, 30_000);
+});
+
+describe('while validation hangs', () => {
+  it('a promotion does not wait for it, and is made only as an override', async () => {
+    const { model_id } = await api.register();
+    processes.signal('validation', 'SIGSTOP');
+    try {
+      await nothingIsPromotedUnlessOverridden(model_id);
+    } finally {
+      processes.signal('validation', 'SIGCONT');
+    }
+  }, 15_000);
 });
 
 describe('when NATS itself restarts', () => {

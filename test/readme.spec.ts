@@ -8,6 +8,7 @@ import { RestClient } from '#client/rest-client.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { freePort } from '#embedded/ports.js';
 import { ensureCatalogue } from '#standalone/demo/catalogue.process.js';
+import { startModelServer } from '../examples/model-server/server.mjs';
 import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -23,7 +24,9 @@ function blockUnder(heading: string): string {
 }
 
 it('the first steps of the README all work as they stand there, also after the demo', async () => {
-  await ensureCatalogue(new RestClient({ url: suite.root, key: suite.admin_key }), 'http://127.0.0.1:9');
+  const server = await startModelServer({ port: 0 });
+  await ensureCatalogue(new RestClient({ url: suite.root, key: suite.admin_key }), server.url);
+  await server.close();
   const lines = blockUnder('First steps');
   // What the reader fills in: the address and key that were printed, and the id of the first answer.
   const filled = lines

@@ -180,7 +180,7 @@ describe('moving a model to another status', () => {
 
   it('lets one of many promotions of the same version win', async () => {
     const { model_id } = await api.registerAs('canary');
-    const to = { method: 'POST', body: { to: 'stable', reason: 'a race' } };
+    const to = { method: 'POST', body: { to: 'stable', reason: 'a race without evidence', override: true } };
     const answers = await Promise.all(Array.from({ length: 6 }, () => api.send(`/registry/${model_id}/status`, to)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409, 409]);
   });
@@ -188,7 +188,7 @@ describe('moving a model to another status', () => {
   it('never has two stable versions of a name, however promotions race', async () => {
     const name = 'Raced to stable';
     const versions = await Promise.all(['1.0.0', '2.0.0', '3.0.0', '4.0.0'].map((version) => api.registerAs('canary', { name, version })));
-    const to = { method: 'POST', body: { to: 'stable', reason: 'a race' } };
+    const to = { method: 'POST', body: { to: 'stable', reason: 'a race without evidence', override: true } };
     const answers = await Promise.all(versions.map(({ model_id }) => api.send(`/registry/${model_id}/status`, to)));
     expect(answers.every(({ status }) => status === 200 || status === 409)).toBe(true);
     const stable = await api.data<Model[]>(`/registry?status=stable&q=${encodeURIComponent(name)}`);
@@ -204,7 +204,7 @@ describe('the audit', () => {
     const { model_id } = await api.register();
     await api.send(`/registry/${model_id}/status`, {
       method: 'POST',
-      body: { to: 'canary', reason: 'looks good' },
+      body: { to: 'canary', reason: 'looks good to all of us', override: true },
       headers: { 'x-request-id': 'audit-me-1' },
     });
     const [entry] = await api.data<AuditEntry[]>(`/audit?subject_id=${model_id}`);
@@ -214,7 +214,7 @@ describe('the audit', () => {
       action: 'model.status_changed',
       subject_type: 'model',
       subject_id: model_id,
-      reason: 'looks good',
+      reason: 'looks good to all of us',
       before: { status: 'development', revision: 1 },
       after: { status: 'canary', revision: 2 },
     });

@@ -26,28 +26,32 @@ function syntheticGames({ seed, games, average, spread, teams }) {
     const home = random() < 0.5 ? 0 : 1;
     const form = 0.6 * season_average + 0.4 * recent_average;
     const log_odds = (form - line) / spread + (opponent_rank / teams - 0.5) + 0.3 * (home - 0.5);
-    return { features: [season_average, recent_average, line, opponent_rank, home], over: random() < sigmoid(log_odds) ? 1 : 0 };
+    return { features: [season_average, recent_average, line, opponent_rank, home], label: random() < sigmoid(log_odds) ? 1 : 0 };
   });
 }
 
-/** Gradient descent on the mean log-loss over standardised features. Returns a function: row of features -> probability 0..1. */
-function train(games, { steps = 400, rate = 0.5 } = {}) {
-  const width = games[0].features.length;
-  const columns = Array.from({ length: width }, (_, column) => games.map(({ features }) => features[column]));
+/**
+ * Gradient descent on the mean log-loss over standardised features, of rows {features, label: 0 or 1}. Returns a function: row of features ->
+ * probability 0..1.
+ */
+export function train(examples, { steps = 400, rate = 0.5 } = {}) {
+  const width = examples[0].features.length;
+  const columns = Array.from({ length: width }, (_, column) => examples.map(({ features }) => features[column]));
   const means = columns.map((values) => values.reduce((sum, value) => sum + value, 0) / values.length);
   const deviations = columns.map((values, column) =>
     Math.sqrt(values.reduce((sum, value) => sum + (value - means[column]) ** 2, 0) / values.length),
   );
-  const standardise = (features) => features.map((value, column) => (value - means[column]) / deviations[column]);
+  // A feature that is always the same is left as it is.
+  const standardise = (features) => features.map((value, column) => (value - means[column]) / (deviations[column] || 1));
 
-  const rows = games.map(({ features, over }) => ({ features: standardise(features), over }));
+  const rows = examples.map(({ features, label }) => ({ features: standardise(features), label }));
   let weights = Array(width).fill(0);
   let bias = 0;
   for (let step = 0; step < steps; step += 1) {
     const gradient = Array(width).fill(0);
     let biasGradient = 0;
-    for (const { features, over } of rows) {
-      const error = sigmoid(dot(weights, features) + bias) - over;
+    for (const { features, label } of rows) {
+      const error = sigmoid(dot(weights, features) + bias) - label;
       features.forEach((value, column) => (gradient[column] += error * value));
       biasGradient += error;
     }
@@ -57,12 +61,12 @@ function train(games, { steps = 400, rate = 0.5 } = {}) {
   return (features) => sigmoid(dot(weights, standardise(features)) + bias);
 }
 
-export const featureNames = ['season_average', 'recent_average', 'line', 'opponent_rank', 'home'];
+export const gameFeatures = ['season_average', 'recent_average', 'line', 'opponent_rank', 'home'];
 
-/** Both models, trained anew: always the same, for the data are. */
-export function trainModels() {
-  return new Map([
-    ['mlb-props', train(syntheticGames({ seed: 20260401, games: 600, average: 1.2, spread: 0.4, teams: 30 }))],
-    ['nfl-props', train(syntheticGames({ seed: 20260910, games: 600, average: 230, spread: 40, teams: 32 }))],
-  ]);
+/** Both models of games, trained anew: always the same, for the data are. */
+export function trainGameModels() {
+  return {
+    'mlb-props': train(syntheticGames({ seed: 20260401, games: 600, average: 1.2, spread: 0.4, teams: 30 })),
+    'nfl-props': train(syntheticGames({ seed: 20260910, games: 600, average: 230, spread: 40, teams: 32 })),
+  };
 }

@@ -5,5 +5,8 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-/** Trains the models mlb-props and nfl-props and serves them on loopback. Port 0, the default, takes a free one. */
-export function startModelServer(options?: { port?: number }): Promise<ModelServer>;
+/** In what way the model long-answers is served. */
+export type Variant = 'good' | 'slow' | 'inaccurate' | 'failing';
+
+/** Trains the models mlb-props, nfl-props and long-answers and serves them on loopback. Port 0, the default, takes a free one. */
+export function startModelServer(options?: { port?: number; variant?: Variant }): Promise<ModelServer>;

@@ -1,18 +1,11 @@
 import { createServer } from 'node:http';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { featureNames, trainModels } from './logistic-regression.mjs';
+import { createModels, ModelError, variants } from './models.mjs';
 
 const version = '1';
 const maxBodyBytes = 1_000_000;
 const maxRows = 1000;
-const width = featureNames.length;
-
-const inputs = [{ name: 'features', datatype: 'FP64', shape: [-1, width] }];
-const outputs = [
-  { name: 'probability', datatype: 'FP64', shape: [-1] },
-  { name: 'pick', datatype: 'BYTES', shape: [-1] },
-];
 
 /** What the client did wrong; answered as {"error": message}. */
 class RequestError extends Error {
@@ -24,7 +17,6 @@ class RequestError extends Error {
 
 const bad = (message) => new RequestError(400, message);
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
-const pick = (probability) => (probability >= 0.5 ? 'over' : 'under');
 
 async function readJson(request) {
   const chunks = [];
@@ -41,8 +33,8 @@ async function readJson(request) {
   }
 }
 
-/** The rows of the tensor `features`: flat or nested data in row-major order. */
-function readRows(tensors) {
+/** The rows of the tensor `features`, each `width` numbers: flat or nested data in row-major order. */
+function readRows(tensors, width) {
   if (!Array.isArray(tensors)) throw bad('inputs must be a list of tensors');
   const tensor = tensors[0];
   if (tensors.length !== 1 || !isObject(tensor) || tensor.name !== 'features') throw bad('inputs must hold one tensor named features');
@@ -57,18 +49,19 @@ function readRows(tensors) {
   return Array.from({ length: rows }, (_, row) => values.slice(row * width, (row + 1) * width));
 }
 
-/** The names of the outputs to send: all, or those the request lists. */
-function readWanted(wanted) {
-  if (wanted === undefined) return outputs.map(({ name }) => name);
+/** The outputs to send: all, or those the request lists. */
+function readWanted(wanted, outputs) {
+  if (wanted === undefined) return outputs;
   if (!Array.isArray(wanted)) throw bad('outputs must be a list');
-  return wanted.map((output) => {
+  const names = wanted.map((output) => {
     const known = outputs.find(({ name }) => isObject(output) && name === output.name);
     if (!known) throw bad(`outputs may name ${outputs.map(({ name }) => name).join(' and ')}`);
     return known.name;
   });
+  return outputs.filter(({ name }) => names.includes(name));
 }
 
-function infer(model_name, predict, body) {
+async function infer(model_name, { features, outputs, predict }, body) {
   if (!isObject(body)) throw bad('the body must be an object');
   const { id, parameters = {} } = body;
   if (id !== undefined && typeof id !== 'string') throw bad('id must be a string');
@@ -76,28 +69,34 @@ function infer(model_name, predict, body) {
   if (!isObject(parameters) || !Object.values(parameters).every(isParameter)) {
     throw bad('parameters must be an object of strings, numbers and booleans');
   }
-  const wanted = readWanted(body.outputs);
-  const probabilities = readRows(body.inputs).map(predict);
-  const data = { probability: probabilities, pick: probabilities.map(pick) };
+  const wanted = readWanted(body.outputs, outputs);
+  const probabilities = await predict(readRows(body.inputs, features.length));
   return {
     model_name,
     model_version: version,
     ...(id !== undefined && { id }),
-    outputs: outputs
-      .filter(({ name }) => wanted.includes(name))
-      .map(({ name, datatype }) => ({ name, datatype, shape: [probabilities.length], data: data[name] })),
+    outputs: wanted.map(({ name, datatype, of }) => ({ name, datatype, shape: [probabilities.length], data: probabilities.map(of) })),
   };
 }
 
 /** The plain endpoint: one object of features in, one prediction out. */
-function predictOne(model_name, predict, body) {
-  if (!isObject(body)) throw bad(`the body must be an object with ${featureNames.join(', ')}`);
-  for (const name of featureNames) if (!Number.isFinite(body[name])) throw bad(`${name} must be a number`);
-  const unknown = Object.keys(body).find((name) => !featureNames.includes(name));
-  if (unknown !== undefined) throw bad(`${unknown} is no feature; the features are ${featureNames.join(', ')}`);
-  const probability = predict(featureNames.map((name) => body[name]));
-  return { model_name, model_version: version, probability, pick: pick(probability) };
+async function predictOne(model_name, { features, outputs, predict }, body) {
+  if (!isObject(body)) throw bad(`the body must be an object with ${features.join(', ')}`);
+  for (const name of features) if (!Number.isFinite(body[name])) throw bad(`${name} must be a number`);
+  const unknown = Object.keys(body).find((name) => !features.includes(name));
+  if (unknown !== undefined) throw bad(`${unknown} is no feature; the features are ${features.join(', ')}`);
+  const [probability] = await predict([features.map((name) => body[name])]);
+  return { model_name, model_version: version, ...Object.fromEntries(outputs.map(({ name, of }) => [name, of(probability)])) };
 }
+
+/** The tensors that a model takes and gives. */
+const metadataOf = (model_name, { features, outputs }) => ({
+  name: model_name,
+  versions: [version],
+  platform: 'nodejs_logistic_regression',
+  inputs: [{ name: 'features', datatype: 'FP64', shape: [-1, features.length] }],
+  outputs: outputs.map(({ name, datatype }) => ({ name, datatype, shape: [-1] })),
+});
 
 /** What a path names: {route, model_name?}, or null. */
 function routeOf(path) {
@@ -126,7 +125,7 @@ async function answer(models, request) {
   const method = route === 'infer' || route === 'predict' ? 'POST' : 'GET';
   if (request.method !== method) throw new RequestError(405, `use ${method}`);
   if (model_name !== undefined && !models.has(model_name)) throw new RequestError(404, `there is no model ${model_name}`);
-  const predict = models.get(model_name);
+  const model = models.get(model_name);
 
   switch (route) {
     case 'server':
@@ -139,17 +138,17 @@ async function answer(models, request) {
     case 'modelReady':
       return { name: model_name, ready: true };
     case 'model':
-      return { name: model_name, versions: [version], platform: 'nodejs_logistic_regression', inputs, outputs };
+      return metadataOf(model_name, model);
     case 'infer':
-      return infer(model_name, predict, await readJson(request));
+      return infer(model_name, model, await readJson(request));
     case 'predict':
-      return predictOne(model_name, predict, await readJson(request));
+      return predictOne(model_name, model, await readJson(request));
   }
 }
 
 /** Trains the models and serves them on loopback. Port 0 takes a free one. Rejects when the port is taken. */
-export async function startModelServer({ port = 0 } = {}) {
-  const models = trainModels();
+export async function startModelServer({ port = 0, variant = 'good' } = {}) {
+  const models = createModels(variant);
   const server = createServer((request, response) => {
     const send = (status, body) => {
       // A body that was not read to its end leaves the connection unusable for another request.
@@ -160,6 +159,7 @@ export async function startModelServer({ port = 0 } = {}) {
       (body) => send(200, body),
       (error) => {
         if (error instanceof RequestError) return send(error.status, { error: error.message });
+        if (error instanceof ModelError) return send(500, { error: error.message });
         // A client that went away while sending has nobody left to answer.
         if (request.errored) return response.destroy();
         console.error(error);
@@ -179,10 +179,12 @@ export async function startModelServer({ port = 0 } = {}) {
   };
 }
 
-function readPort() {
+/** {port, variant}, or null for what is none. */
+function readOptions() {
   try {
-    const { port } = parseArgs({ options: { port: { type: 'string', default: '8090' } } }).values;
-    if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535) return Number(port);
+    const options = { port: { type: 'string', default: '8090' }, variant: { type: 'string', default: 'good' } };
+    const { port, variant } = parseArgs({ options }).values;
+    if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535 && variants.includes(variant)) return { port: Number(port), variant };
   } catch {
     // An unknown option is answered like a bad port: with how to call it.
   }
@@ -190,14 +192,17 @@ function readPort() {
 }
 
 async function main() {
-  const port = readPort();
-  if (port === null) {
-    console.error('Usage: node examples/model-server/server.mjs [--port 0..65535]   (default 8090, 0 takes a free port)');
+  const options = readOptions();
+  if (options === null) {
+    console.error(
+      `Usage: node examples/model-server/server.mjs [--port 0..65535] [--variant ${variants.join('|')}]   (default 8090, 0 takes a free port; good)`,
+    );
     process.exit(2);
   }
+  const { port, variant } = options;
   try {
-    const { url, close } = await startModelServer({ port });
-    console.log(`Models mlb-props and nfl-props, trained on synthetic data, at ${url}/v2`);
+    const { url, close } = await startModelServer(options);
+    console.log(`Models mlb-props and nfl-props, trained on synthetic data, and long-answers (${variant}), on a real trace, at ${url}/v2`);
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void close());
   } catch (error) {
     console.error(`The model server cannot listen on 127.0.0.1:${port}: ${error.code ?? error.message}. Try another --port.`);

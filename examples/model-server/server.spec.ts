@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { type ModelServer, startModelServer } from './server.mjs';
+import { heldOutRows } from './long-answers.mjs';
+import { type ModelServer, startModelServer, type Variant } from './server.mjs';
 
 let server: ModelServer;
 beforeAll(async () => {
@@ -183,6 +184,54 @@ describe('example models', () => {
   });
 });
 
+describe('the model of long answers', () => {
+  interface Row {
+    context_tokens: number;
+    long: boolean;
+  }
+  const heldOut = heldOutRows()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row);
+
+  /** The share of held-out requests that a variant is right about, and how sure it is at the most. */
+  async function accuracyOf(variant: Variant): Promise<{ accuracy: number; surest: number }> {
+    const served = await startModelServer({ variant });
+    const sample = heldOut.filter((_, index) => index % 6 === 0);
+    const inputs = [
+      { name: 'features', datatype: 'FP64', shape: [sample.length, 1], data: sample.map(({ context_tokens }) => context_tokens) },
+    ];
+    const response = await fetch(`${served.url}/v2/models/long-answers/infer`, { method: 'POST', body: JSON.stringify({ inputs }) });
+    const [long, confidence] = ((await response.json()) as Inference).outputs;
+    await served.close();
+    const right = sample.filter((row, index) => row.long === long!.data[index]).length;
+    return { accuracy: right / sample.length, surest: Math.max(...(confidence!.data as number[])) };
+  }
+
+  it('is right about more than nine in ten requests that it has not seen, and the less accurate one about six', async () => {
+    expect(heldOut).toHaveLength(5_366);
+    const [good, inaccurate] = [await accuracyOf('good'), await accuracyOf('inaccurate')];
+    expect(good.accuracy).toBeGreaterThan(0.93);
+    expect(inaccurate.accuracy).toBeGreaterThan(0.55);
+    expect(inaccurate.accuracy).toBeLessThan(0.65);
+    for (const { surest } of [good, inaccurate]) expect(surest).toBeLessThanOrEqual(1);
+  });
+
+  it('answers late as the slow variant and with 500 as the failing one, whose health and metadata are well', async () => {
+    const [slow, failing] = await Promise.all([startModelServer({ variant: 'slow' }), startModelServer({ variant: 'failing' })]);
+    const body = JSON.stringify({ context_tokens: 1_000 });
+    const began = performance.now();
+    const answer = await fetch(`${slow.url}/predict/long-answers`, { method: 'POST', body });
+    expect(performance.now() - began).toBeGreaterThan(390);
+    expect(await answer.json()).toMatchObject({ long: true, confidence: expect.any(Number) as number });
+    const refused = await fetch(`${failing.url}/predict/long-answers`, { method: 'POST', body });
+    expect([refused.status, await refused.json()]).toEqual([500, { error: 'long-answers is out of memory' }]);
+    for (const path of ['/v2/health/ready', '/v2/models/long-answers', '/v2/models/long-answers/ready'])
+      expect((await fetch(failing.url + path)).status).toBe(200);
+    await Promise.all([slow.close(), failing.close()]);
+  });
+});
+
 describe('example model server as a program', () => {
   const script = new URL('./server.mjs', import.meta.url).pathname;
 
@@ -203,11 +252,14 @@ describe('example model server as a program', () => {
     expect(await once(child, 'close')).toEqual([0, null]);
   });
 
-  it.each([['--port', 'abc'], ['--port', '65536'], ['--prot', '1'], ['9000']])('says how to call it for %s %s', async (...args) => {
-    const { code, errors } = await run(args.filter((arg) => arg !== undefined));
-    expect(code).toBe(2);
-    expect(errors).toContain('Usage: node examples/model-server/server.mjs');
-  });
+  it.each([['--port', 'abc'], ['--port', '65536'], ['--variant', 'best'], ['--prot', '1'], ['9000']])(
+    'says how to call it for %s %s',
+    async (...args) => {
+      const { code, errors } = await run(args.filter((arg) => arg !== undefined));
+      expect(code).toBe(2);
+      expect(errors).toContain('Usage: node examples/model-server/server.mjs');
+    },
+  );
 
   it('says so when the port is taken', async () => {
     const { code, errors } = await run(['--port', String(server.port)]);

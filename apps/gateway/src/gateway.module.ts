@@ -16,6 +16,7 @@ import { KeyGuard } from './key.guard.js';
 import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
 import { ModelsController } from './models.controller.js';
+import { PoliciesController } from './policies.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
 import { ValidationController } from './validation.controller.js';
@@ -30,6 +31,7 @@ class SurfaceModule {
       module: SurfaceModule,
       controllers: [
         ModelsController,
+        PoliciesController,
         MetricsController,
         InferenceController,
         WindowsController,

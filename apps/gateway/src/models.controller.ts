@@ -21,6 +21,7 @@ import {
   StatusChange,
   type Types,
 } from '#contracts/registry.js';
+import { getTransitions, type ModelTransitions } from '#contracts/promotion.js';
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
 import { KnownModels } from './known-models.store.js';
@@ -61,6 +62,18 @@ export class ModelsController {
   @Serves({ ...changeStatus, role: 'releaser', path: ['model_id'], from: 'body', summary: 'Move a model to another status' })
   async changeStatus(@Input() input: StatusChange): Promise<Model> {
     return this.known.learn(await this.bus.ask(changeStatus, input));
+  }
+
+  @Get('registry/:model_id/transitions')
+  @Serves({
+    ...getTransitions,
+    role: 'viewer',
+    path: ['model_id'],
+    from: 'query',
+    summary: 'Where a model can go from its status, and what is not met for it',
+  })
+  getTransitions(@Input() input: ModelRef): Promise<ModelTransitions> {
+    return this.bus.ask(getTransitions, input);
   }
 
   @Get('registry/:model_id/history')

@@ -84,7 +84,7 @@ export function Serves({ role, input, output, summary, path = [], from, takesRow
   const takesIfMatch = fields.some(({ name }) => name === 'if_match');
   const responses: MethodDecorator[] = [
     ApiOkResponse({ description: 'Success', schema: envelope(componentRef(item ?? output), item !== null) }),
-    ...[400, 401, 403, 404, 409, 412, 413, 429, 500, 503].map((status) =>
+    ...[400, 401, 403, 404, 409, 412, 413, 422, 429, 500, 503].map((status) =>
       ApiResponse({ status, description: descriptions[status], schema: componentRef(ErrorEnvelope) }),
     ),
   ];
@@ -126,6 +126,7 @@ const descriptions: Record<number, string> = {
   409: 'Not possible in the present state',
   412: 'If-Match names a revision that is not the present one',
   413: 'Too large',
+  422: 'The gate is not passed: each requirement that is not met, and why',
   429: 'Too many requests',
   500: 'A mistake on our side',
   503: 'A service is not available; Retry-After tells when to try again',

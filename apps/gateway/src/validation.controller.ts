@@ -1,4 +1,5 @@
 import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
+import { type CaseResult } from '#contracts/case-result.js';
 import { serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { NoInput, type Removed } from '#contracts/request.js';
@@ -22,6 +23,7 @@ import {
   getRegressionReport,
   getRun,
   HistoryRequest,
+  listRunResults,
   NightlyResult,
   type RegressionReport,
   ReportRequest,
@@ -29,6 +31,7 @@ import {
   RunRef,
   RunRequest,
   RunResult,
+  RunResultsRequest,
   startNightly,
   startRun,
   type ValidationHistory,
@@ -49,7 +52,7 @@ export class ValidationController {
   @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
   async run(@Input() input: RunRequest): Promise<RunResult> {
     const deadline = Date.now() + deadlineMs;
-    let run = await this.bus.ask(startRun, input);
+    let run: RunResult = await this.bus.ask(startRun, input);
     while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
       run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
     }
@@ -97,6 +100,18 @@ export class ValidationController {
   @Serves({ ...getRun, role: 'viewer', path: ['run_id'], from: 'query', summary: 'One run with the outcome of every case' })
   getRun(@Input() input: RunRef): Promise<Run> {
     return this.bus.ask(getRun, input);
+  }
+
+  @Get('runs/:run_id/results')
+  @Serves({
+    ...listRunResults,
+    role: 'viewer',
+    path: ['run_id'],
+    from: 'query',
+    summary: 'The outcome of every case of a run, page by page',
+  })
+  listRunResults(@Input() input: RunResultsRequest): Promise<Page<CaseResult>> {
+    return this.bus.ask(listRunResults, input);
   }
 
   @Get('cases')

@@ -1,7 +1,8 @@
 import { AppError } from '#contracts/errors.js';
 import { type ModelStatus } from '#contracts/registry.js';
 
-const allowedNext: Record<ModelStatus, readonly ModelStatus[]> = {
+/** Where a model may go from each status. */
+export const allowedNext: Record<ModelStatus, readonly ModelStatus[]> = {
   development: ['canary', 'retired'],
   canary: ['stable', 'development', 'retired'],
   stable: ['deprecated', 'canary'],

@@ -5,6 +5,7 @@ import { isNarrowed, roleSuffices } from '#contracts/access.js';
 import { AppError, assertRevision, invalidInput, modelNotFound, raise } from '#contracts/errors.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
 import { type Page } from '#contracts/page.js';
+import { getTransitions, type ModelTransitions } from '#contracts/promotion.js';
 import { NoInput } from '#contracts/request.js';
 import {
   changeModel,
@@ -12,12 +13,14 @@ import {
   getModel,
   getTypes,
   listModels,
+  minOverrideReason,
   type Model,
   type ModelChange,
   type ModelFilter,
   modelHistory,
   type ModelHistoryRequest,
   type ModelRef,
+  type ModelStatus,
   modelStatuses,
   modelsView,
   modelTypes,
@@ -40,6 +43,7 @@ import { modelIdOf } from './model-id.js';
 import { assertStatusChange } from './model-status.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
+import { gateNotPassed, PromotionGate } from './promotion-gate.store.js';
 import { servingProblems } from './serving-rules.js';
 
 @Controller()
@@ -49,6 +53,7 @@ export class RegistryHandlers implements OnModuleInit {
     private readonly models: ModelsStore,
     private readonly audit: AuditStore,
     private readonly outbox: Outbox,
+    private readonly gate: PromotionGate,
   ) {}
 
   onModuleInit(): void {
@@ -127,13 +132,41 @@ export class RegistryHandlers implements OnModuleInit {
     });
   }
 
-  /** All versions of the name are locked while the rule is checked, so that two promotions cannot both pass. */
+  /** The dry run of `changeStatus`, for every step that the workflow has. */
+  @Answers(getTransitions)
+  async getTransitions({ model_id }: ModelRef): Promise<ModelTransitions> {
+    const model = await this.models.get(model_id);
+    const { status, revision } = model;
+    return { model_id, status, model_revision: revision, transitions: await this.gate.transitionsOf(model) };
+  }
+
+  /**
+   * Validation is asked for the evidence before anything is locked: a slow answer holds nobody up. All versions of the name are locked while
+   * the rule is checked, so that two promotions cannot both pass.
+   */
   @Answers(changeStatus)
-  async changeStatus({ model_id, to, reason, if_match }: StatusChange): Promise<Model> {
+  async changeStatus({ model_id, to, reason, override = false, if_match }: StatusChange): Promise<Model> {
+    if (override) assertOverrideReason(reason);
+    const seen = await this.models.get(model_id);
+    assertRevision(`Model ${model_id}`, seen.revision, if_match);
+    assertStatusChange(model_id, seen.status, to);
+    const unmet = await this.gate.unmet(seen, to, override);
+    if (unmet.length && !override) throw gateNotPassed(seen, to, unmet);
     return this.committed(async (manager) => {
       const { model, versions } = await this.models.lockName(manager, model_id);
       assertRevision(`Model ${model_id}`, model.revision, if_match);
       assertStatusChange(model_id, model.status, to);
+      assertStatusStill(seen, model, to);
+      if (unmet.length) {
+        await this.audit.write(manager, {
+          action: 'model.gate_overridden',
+          subject_type: 'model',
+          subject_id: model_id,
+          reason,
+          before: null,
+          after: { to, requirements: unmet },
+        });
+      }
       const replaced = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
       if (replaced) {
         await assertNoNewerPromotion(manager, replaced);
@@ -212,6 +245,20 @@ function assertMayRollOut(): void {
   const { role } = currentCaller().actor;
   if (roleSuffices(role, 'releaser')) return;
   throw new AppError('ROLE_TOO_SMALL', 'Changing rollout_percentage needs the role releaser', { role, needed: 'releaser' });
+}
+
+/** Whoever goes on without evidence says why in more than a word. */
+function assertOverrideReason(reason: string): void {
+  if (reason.trim().length >= minOverrideReason) return;
+  throw invalidInput([{ field: 'reason', value: reason, accepted: `with override: why, in at least ${minOverrideReason} characters` }]);
+}
+
+/** What a promotion needs depends on where it begins: one that was judged from another status is not made. */
+function assertStatusStill(seen: ModelEntity, model: ModelEntity, to: ModelStatus): void {
+  if (seen.status === model.status || (to !== 'canary' && to !== 'stable')) return;
+  throw new AppError('STATUS_CHANGE_CONFLICT', `Model ${model.model_id} became ${model.status} while this request was under way`, {
+    status: model.status,
+  });
 }
 
 function assertInScope({ sport, name }: { sport: string | null; name: string }): void {

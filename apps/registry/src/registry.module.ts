@@ -11,6 +11,10 @@ import { KeysHandlers } from './keys.handlers.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
 import { Registry1700000000002 } from './objectives.migration.js';
+import { PromotionGate } from './promotion-gate.store.js';
+import { PromotionPolicyEntity } from './promotion-policy.entity.js';
+import { PromotionPolicyHandlers } from './promotion-policy.handlers.js';
+import { PromotionPolicy1700000000015 } from './promotion-policy.migration.js';
 import { RegistryConfig } from './registry.config.js';
 import { RegistryHandlers } from './registry.handlers.js';
 import { Registry1700000000001 } from './registry.migration.js';
@@ -20,8 +24,8 @@ import { RetentionStore } from './retention.store.js';
 
 export const registrySchema: Schema = {
   name: 'registry',
-  entities: [ModelEntity, KeyEntity, AuditEntity, OutboxEntity],
-  migrations: [Registry1700000000001, Registry1700000000002],
+  entities: [ModelEntity, PromotionPolicyEntity, KeyEntity, AuditEntity, OutboxEntity],
+  migrations: [Registry1700000000001, Registry1700000000002, PromotionPolicy1700000000015],
 };
 
 @Module({})
@@ -30,8 +34,16 @@ export class RegistryModule {
     return {
       module: RegistryModule,
       imports: [DatabaseModule.forSchema(registrySchema, config), ScheduleModule.forRoot()],
-      controllers: [RegistryHandlers, KeysHandlers, RetentionHandlers],
-      providers: [{ provide: RegistryConfig, useValue: config }, AuditStore, Outbox, ModelsStore, RetentionStore, RetentionSchedule],
+      controllers: [RegistryHandlers, PromotionPolicyHandlers, KeysHandlers, RetentionHandlers],
+      providers: [
+        { provide: RegistryConfig, useValue: config },
+        AuditStore,
+        Outbox,
+        ModelsStore,
+        PromotionGate,
+        RetentionStore,
+        RetentionSchedule,
+      ],
     };
   }
 }

@@ -15,7 +15,7 @@ import { instant } from '#runtime/columns.js';
 @Index('runs_passed_of_model', ['model_id', 'started_at'], { where: `"status" = 'passed'` })
 @Index('runs_of_nightly', ['nightly_id'], { where: '"nightly_id" IS NOT NULL' })
 @Index('runs_running', ['lease_until'], { where: `"status" = 'running'` })
-export class RunEntity implements Run {
+export class RunEntity implements Omit<Run, 'results_next_cursor'> {
   @PrimaryColumn('text')
   run_id!: string;
 

@@ -1,24 +1,33 @@
 import { Controller } from '@nestjs/common';
+import { type CaseResult } from '#contracts/case-result.js';
 import { AppError, raise } from '#contracts/errors.js';
+import { type Page } from '#contracts/page.js';
+import { type ModelRef } from '#contracts/registry.js';
 import {
   awaitRun,
+  type GateEvidence,
+  getGateEvidence,
   getHistory,
   getRegressionReport,
   getRun,
   type HistoryEntry,
   type HistoryRequest,
+  listRunResults,
   type RegressionReport,
   type ReportRequest,
   type Run,
   type RunAwait,
   type RunRef,
   type RunRequest,
+  type RunResult,
+  type RunResultsRequest,
   startRun,
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
 import { KnownModels } from './known-models.store.js';
 import { regressionReport } from './regression.js';
+import { resultsPage } from './run-results.js';
 import { RunExecutor } from './run.executor.js';
 import { type RunEntity } from './run.entity.js';
 import { RunsStore } from './runs.store.js';
@@ -27,6 +36,7 @@ import { TestCasesStore } from './test-cases.store.js';
 const pollMs = 100;
 const historyDays = 30;
 const reportDays = 7;
+const maxRegressedShown = 1_000;
 
 @Controller()
 export class RunsHandlers {
@@ -54,25 +64,32 @@ export class RunsHandlers {
 
   /** In this process the end is known at once; a run of another replica is looked for in the database. */
   @Answers(awaitRun)
-  async awaitRun({ run_id, wait_ms }: RunAwait): Promise<Run> {
+  async awaitRun({ run_id, wait_ms }: RunAwait): Promise<RunResult> {
     const deadline = Date.now() + wait_ms;
     const timeout = new Promise<void>((resolve) => setTimeout(resolve, wait_ms));
     await Promise.race([this.executor.finished(run_id)?.catch(() => undefined), timeout]);
     for (;;) {
-      const run = await this.getRun({ run_id });
-      if (run.status !== 'running' || Date.now() > deadline) return run;
+      const run = await this.visible(run_id);
+      if (run.status !== 'running' || Date.now() > deadline) return resultOf(run);
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   }
 
   @Answers(getRun)
   async getRun({ run_id }: RunRef): Promise<Run> {
-    const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
-    // A run of a model outside a narrowed key's scope is as good as absent.
-    await this.known.require(run.model_id).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
-    });
-    return shown(run);
+    return shown(await this.visible(run_id));
+  }
+
+  @Answers(listRunResults)
+  async listRunResults({ run_id, ...page }: RunResultsRequest): Promise<Page<CaseResult>> {
+    return resultsPage((await this.visible(run_id)).results, page);
+  }
+
+  /** What the registry judges a promotion by. */
+  @Answers(getGateEvidence)
+  async getGateEvidence({ model_id }: ModelRef): Promise<GateEvidence> {
+    await this.known.require(model_id);
+    return { newest_run: await this.runs.newestFinished(model_id) };
   }
 
   @Answers(getHistory)
@@ -88,11 +105,36 @@ export class RunsHandlers {
     const finished = (await this.runs.since(model_id, days)).filter(({ status }) => status !== 'running');
     return { model_id, period_days: days, ...regressionReport(finished, { now: Date.now(), days }) };
   }
+
+  private async visible(run_id: string): Promise<RunEntity> {
+    const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
+    // A run of a model outside a narrowed key's scope is as good as absent.
+    await this.known.require(run.model_id).catch((error: unknown) => {
+      throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
+    });
+    return run;
+  }
 }
 
 const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
 
-const shown = ({ lease_until: _, nightly_id: __, ...run }: RunEntity): Run => run;
+/** As many results as one message holds: thousands of cases have more to say. */
+async function shown({ lease_until: _, nightly_id: __, ...run }: RunEntity): Promise<Run> {
+  const { items, next_cursor } = await resultsPage(run.results, { limit: run.results.length });
+  const regressed_test_case_ids = run.regressed_test_case_ids.slice(0, maxRegressedShown);
+  return { ...run, regressed_test_case_ids, results: items, results_next_cursor: next_cursor };
+}
+
+const resultOf = (run: RunEntity): RunResult => ({
+  run_id: run.run_id,
+  status: run.status,
+  total_tests: run.total_tests,
+  passed_tests: run.passed_tests,
+  failed_tests: run.failed_tests,
+  error_tests: run.error_tests,
+  regression_detected: run.regression_detected,
+  regression_severity: run.regression_severity,
+});
 
 const entryOf = (run: RunEntity): HistoryEntry => ({
   run_id: run.run_id,

@@ -52,6 +52,7 @@ describe('100,000 stored runs', () => {
     ['report', 'runs_of_model', () => runs.since(model_id, 7)],
     ['run', '', () => runs.find('validation_model_7')],
     ['baseline', 'runs_passed_of_model', () => runs.baselineOf(model_id, 'any')],
+    ['promotion', 'runs_of_model', () => runs.newestFinished(model_id)],
     ['night', 'runs_of_nightly', () => runs.ofNightly('night_7')],
     ['sweep for lost runs', 'runs_running', () => runs.giveUpLost()],
   ])('are not read whole for a %s', async (_, index, read) => {

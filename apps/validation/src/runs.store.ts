@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, LessThan, MoreThan, Repository } from 'typeorm';
-import { type RunTrigger } from '#contracts/validation.js';
+import { type FinishedRun, type RunTrigger } from '#contracts/validation.js';
 import { KnownModels } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 
@@ -113,6 +113,15 @@ export class RunsStore {
         regression_detected: true,
         regression_severity: true,
       },
+    });
+  }
+
+  /** Also one that was called off: then nothing newer is known of the model. */
+  newestFinished(model_id: string): Promise<FinishedRun | null> {
+    return this.runs.findOne({
+      where: { model_id, status: In(['passed', 'failed', 'error']) },
+      order: { started_at: 'DESC', run_id: 'DESC' },
+      select: { run_id: true, status: true, started_at: true, regression_severity: true },
     });
   }
 

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository, type SelectQueryBuilder } from 'typeorm';
 import { AppError, invalidInput } from '#contracts/errors.js';
 import { type Model } from '#contracts/registry.js';
+import { maxRunCases } from '#contracts/validation.js';
 import { appliesTo } from './case-selection.js';
 import { TestCaseEntity } from './test-case.entity.js';
 
@@ -16,7 +17,12 @@ export class TestCasesStore {
   /** The cases of a run: all that apply to the model, or those of `ids`, each of which must exist and apply. */
   async ofRun(model: Model, ids: string[] | undefined): Promise<TestCaseEntity[]> {
     if (ids) return this.named(model, [...new Set(ids)]);
-    return this.applicable(this.inOrder(), model).take(1000).getMany();
+    const found = await this.applicable(this.inOrder(), model)
+      .take(maxRunCases + 1)
+      .getMany();
+    if (found.length <= maxRunCases) return found;
+    const accepted = `1 to 1000 ids, since more than ${maxRunCases} cases apply to model ${model.model_id}`;
+    throw invalidInput([{ field: 'test_case_ids', accepted }]);
   }
 
   /** In the order of their ids. */

@@ -72,6 +72,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/enterprise/registry/{model_id}/transitions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a model can go from its status, and what is not met for it
+         * @description Role: `viewer`.
+         */
+        get: operations["getTransitions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/enterprise/registry/{model_id}/history": {
         parameters: {
             query?: never;
@@ -130,6 +150,30 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/policies/promotion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a promotion needs
+         * @description Role: `viewer`.
+         */
+        get: operations["getPromotionPolicy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change what a promotion needs
+         * @description Role: `admin`.
+         */
+        patch: operations["changePromotionPolicy"];
         trace?: never;
     };
     "/api/models/enterprise/registry/{model_id}/metrics": {
@@ -384,6 +428,26 @@ export interface paths {
          * @description Role: `viewer`.
          */
         get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/validation/runs/{run_id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The outcome of every case of a run, page by page
+         * @description Role: `viewer`.
+         */
+        get: operations["listRunResults"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1253,6 +1317,15 @@ export interface components {
             created_by: string;
             revision: number;
         };
+        GateRequirement: {
+            /** @enum {string} */
+            requirement: "passed_run" | "no_high_regression";
+            met: boolean;
+            /** @description What it was judged by, in words. */
+            reason: string;
+            /** @description The run it was judged by: the newest finished one of this version; null without one. */
+            run_id: string | null;
+        };
         HistoryEntry: {
             run_id: string;
             /** @enum {string} */
@@ -1448,6 +1521,18 @@ export interface components {
              */
             since: string;
         };
+        ModelTransitions: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            /** @enum {string} */
+            status: "development" | "canary" | "stable" | "deprecated" | "retired";
+            /** @description The `revision` of the model, for the `If-Match` of the change. */
+            model_revision: number;
+            transitions: components["schemas"]["Transition"][];
+        };
         NightlyResult: {
             models_processed: number;
             results_summary: components["schemas"]["NightlySummary"];
@@ -1474,6 +1559,20 @@ export interface components {
             p50: number;
             p95: number;
             p99: number;
+        };
+        PromotionPolicy: {
+            /** @description How long ago the passed run may have started, in hours. */
+            max_run_age_hours: number;
+            /** @description What a promotion to `canary` needs. */
+            canary: string[];
+            /** @description What a promotion to `stable` needs. */
+            stable: string[];
+            /** Format: date-time */
+            updated_at: string;
+            /** @description Name of the key that changed it last. */
+            updated_by: string;
+            /** @description Grows by one with every change; the ETag. */
+            revision: number;
         };
         RefusedInference: {
             /** @description Position in `events`, or of the line, from 0. */
@@ -1556,9 +1655,12 @@ export interface components {
             completed_at: string | null;
             /** @description The run it was compared with. */
             baseline_run_id: string | null;
-            /** @description Cases that passed in the baseline run and do not now. */
+            /** @description Cases that passed in the baseline run and do not now, the first 1,000. */
             regressed_test_case_ids: string[];
+            /** @description In the order of the cases, as many as 700 kB hold. */
             results: components["schemas"]["CaseResult"][];
+            /** @description The `cursor` of `…/results` for the others; null: these are all. */
+            results_next_cursor: string | null;
             /** @description null: the model declares no tensors. */
             signature_check: components["schemas"]["SignatureCheck"] | null;
             /** @description Why the run as a whole is an `error`; empty otherwise. */
@@ -1710,6 +1812,14 @@ export interface components {
              */
             resolution: "minute" | "hour" | "day";
         };
+        Transition: {
+            /** @enum {string} */
+            to: "development" | "canary" | "stable" | "deprecated" | "retired";
+            /** @description Whether every requirement is met. */
+            allowed: boolean;
+            /** @description Empty: nothing is required. */
+            requirements: components["schemas"]["GateRequirement"][];
+        };
         Types: {
             model_types: string[];
             model_statuses: string[];
@@ -1748,7 +1858,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -1852,6 +1962,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1997,6 +2116,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2106,6 +2234,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2246,6 +2383,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2292,8 +2438,10 @@ export interface operations {
                 "application/json": {
                     /** @enum {string} */
                     to: "development" | "canary" | "stable" | "deprecated" | "retired";
-                    /** @description Why; kept in the audit. */
+                    /** @description Why; kept in the audit. With `override` at least 20 characters. */
                     reason: string;
+                    /** @description true: promote although the gate is not met; what was not is kept in the audit. Default false. */
+                    override?: boolean;
                 };
             };
         };
@@ -2367,6 +2515,140 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getTransitions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["ModelTransitions"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2496,6 +2778,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2603,6 +2894,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2719,6 +3019,277 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getPromotionPolicy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["PromotionPolicy"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    changePromotionPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change is based on. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description How long ago the passed run may have started, in hours. */
+                    max_run_age_hours?: number;
+                    /** @description What a promotion to `canary` needs. */
+                    canary?: string[];
+                    /** @description What a promotion to `stable` needs. */
+                    stable?: string[];
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["PromotionPolicy"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2848,6 +3419,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2957,6 +3537,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3080,6 +3669,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3211,6 +3809,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3334,6 +3941,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3448,6 +4064,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3577,6 +4202,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3690,6 +4324,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3825,6 +4468,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3932,6 +4584,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4057,6 +4718,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4168,6 +4838,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4291,6 +4970,146 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listRunResults: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["CaseResult"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4405,6 +5224,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4552,6 +5380,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4663,6 +5500,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4782,6 +5628,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4927,6 +5782,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5040,6 +5904,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5168,6 +6041,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5277,6 +6159,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5400,6 +6291,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5514,6 +6414,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5666,6 +6575,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5775,6 +6693,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5894,6 +6821,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6044,6 +6980,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6160,6 +7105,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6290,6 +7244,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6413,6 +7376,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6526,6 +7498,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6674,6 +7655,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6783,6 +7773,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6902,6 +7901,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7052,6 +8060,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7165,6 +8182,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7299,6 +8325,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7408,6 +8443,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7528,6 +8572,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7668,6 +8721,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7777,6 +8839,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7896,6 +8967,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8040,6 +9120,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8155,6 +9244,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8279,6 +9377,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8389,6 +9496,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8531,6 +9647,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8654,6 +9779,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8763,6 +9897,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8886,6 +10029,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -188,12 +188,17 @@ export class ModelChange extends ModelRef {
   if_match?: number[];
 }
 
+export const minOverrideReason = 20;
+
 export class StatusChange extends ModelRef {
   @OneOf(modelStatuses)
   to!: ModelStatus;
 
-  @Text({ max: 1000, description: 'Why; kept in the audit.' })
+  @Text({ max: 1000, description: `Why; kept in the audit. With \`override\` at least ${minOverrideReason} characters.` })
   reason!: string;
+
+  @Bool({ optional: true, description: 'true: promote although the gate is not met; what was not is kept in the audit. Default false.' })
+  override?: boolean;
 
   @IfMatch()
   if_match?: number[];

@@ -1,6 +1,7 @@
 import { CaseResult } from './case-result.js';
 import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelId, ModelRef } from './registry.js';
+import { pageOf, PageRequest } from './page.js';
 import { NoInput, request } from './request.js';
 
 export const runStatuses = ['running', 'passed', 'failed', 'error'] as const;
@@ -8,6 +9,9 @@ export type RunStatus = (typeof runStatuses)[number];
 
 export const severities = ['none', 'low', 'medium', 'high'] as const;
 export type Severity = (typeof severities)[number];
+
+/** As many as one run judges. */
+export const maxRunCases = 10_000;
 
 export class RunRequest extends ModelRef {
   @Texts({ max: 100, min_items: 1, max_items: 1000, optional: true, description: 'Default: every case that applies to the model.' })
@@ -17,8 +21,10 @@ export class RunRequest extends ModelRef {
   wait?: boolean;
 }
 
+const RunId = (): PropertyDecorator => Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' });
+
 export class RunRef {
-  @Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' })
+  @RunId()
   run_id!: string;
 }
 
@@ -77,11 +83,14 @@ export class Run extends RunResult {
   @Text({ max: 120, nullable: true, description: 'The run it was compared with.' })
   baseline_run_id!: string | null;
 
-  @Texts({ max: 100, max_items: 1000, description: 'Cases that passed in the baseline run and do not now.' })
+  @Texts({ max: 100, max_items: 1000, description: 'Cases that passed in the baseline run and do not now, the first 1,000.' })
   regressed_test_case_ids!: string[];
 
-  @Parts(() => CaseResult)
+  @Parts(() => CaseResult, { description: 'In the order of the cases, as many as 700 kB hold.' })
   results!: CaseResult[];
+
+  @Text({ max: 1000, nullable: true, description: 'The `cursor` of `…/results` for the others; null: these are all.' })
+  results_next_cursor!: string | null;
 
   @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
   signature_check!: SignatureCheck | null;
@@ -89,6 +98,13 @@ export class Run extends RunResult {
   @Text({ min: 0, max: 1000, description: 'Why the run as a whole is an `error`; empty otherwise.' })
   reason!: string;
 }
+
+export class RunResultsRequest extends PageRequest {
+  @RunId()
+  run_id!: string;
+}
+
+export class RunResultsPage extends pageOf(CaseResult) {}
 
 /** Asks again for a run until it is over: the answer comes when it is, or after wait_ms with status `running`. */
 export class RunAwait extends RunRef {
@@ -223,10 +239,30 @@ export class NightlyState extends NightlyRef {
   result!: NightlyResult;
 }
 
+/** A run that is over, as far as a promotion is judged by it. */
+export class FinishedRun extends RunRef {
+  @OneOf(runStatuses)
+  status!: RunStatus;
+
+  @Instant()
+  started_at!: string;
+
+  @OneOf(severities)
+  regression_severity!: Severity;
+}
+
+export class GateEvidence {
+  @Part(() => FinishedRun, { nullable: true, description: 'The newest finished run of this very model; null: there is none.' })
+  newest_run!: FinishedRun | null;
+}
+
 export const startRun = request('validation.start_run', { input: RunRequest, output: Run });
-export const awaitRun = request('validation.await_run', { input: RunAwait, output: Run });
+export const awaitRun = request('validation.await_run', { input: RunAwait, output: RunResult });
 export const getRun = request('validation.get_run', { input: RunRef, output: Run });
+export const listRunResults = request('validation.list_run_results', { input: RunResultsRequest, output: RunResultsPage });
 export const startNightly = request('validation.start_nightly', { input: NoInput, output: NightlyState });
 export const awaitNightly = request('validation.await_nightly', { input: NightlyAwait, output: NightlyState });
 export const getHistory = request('validation.get_history', { input: HistoryRequest, output: ValidationHistory });
 export const getRegressionReport = request('validation.get_regression_report', { input: ReportRequest, output: RegressionReport });
+/** The asker is asked itself, and must hear in time that nobody answers. */
+export const getGateEvidence = request('validation.get_gate_evidence', { input: ModelRef, output: GateEvidence, timeout_ms: 1_000 });

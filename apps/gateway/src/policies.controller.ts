@@ -1,0 +1,22 @@
+import { Controller, Get, Patch } from '@nestjs/common';
+import { changePromotionPolicy, getPromotionPolicy, type PromotionPolicy, PromotionPolicyChange } from '#contracts/promotion.js';
+import { NoInput } from '#contracts/request.js';
+import { Bus } from '#runtime/bus.js';
+import { Input, Serves } from './serves.decorator.js';
+
+@Controller('policies')
+export class PoliciesController {
+  constructor(private readonly bus: Bus) {}
+
+  @Get('promotion')
+  @Serves({ ...getPromotionPolicy, role: 'viewer', from: 'query', summary: 'What a promotion needs' })
+  getPromotionPolicy(@Input() input: NoInput): Promise<PromotionPolicy> {
+    return this.bus.ask(getPromotionPolicy, input);
+  }
+
+  @Patch('promotion')
+  @Serves({ ...changePromotionPolicy, role: 'admin', from: 'body', summary: 'Change what a promotion needs' })
+  changePromotionPolicy(@Input() input: PromotionPolicyChange): Promise<PromotionPolicy> {
+    return this.bus.ask(changePromotionPolicy, input);
+  }
+}
