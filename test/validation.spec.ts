@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
 import { type Serving } from '#contracts/serving.js';
 import { type Expectation } from '#contracts/expectation.js';
@@ -341,23 +340,4 @@ describe('the nightly validation', () => {
     const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${good.model_id}`);
     expect(validation_runs.map(({ status }) => status)).toEqual(['passed']);
   });
-});
-
-describe('a run whose process died', () => {
-  it('is marked an error by whoever looks next, and never stays running', async () => {
-    const model = await served();
-    const client = new pg.Client({ connectionString: suite.database_url });
-    await client.connect();
-    await client.query(
-      `INSERT INTO validation.runs VALUES ($1, $2, 'manual', NULL, 'running', now(), NULL, now() - interval '1 second', 3, 0, 0, 0, false, 'none', NULL, '[]', '[]', '')`,
-      [`validation_${model.model_id}_1`, model.model_id],
-    );
-    await client.end();
-    const seen = await eventually(
-      () => api.data<Run>(`/validation/runs/validation_${model.model_id}_1`),
-      ({ status }) => status !== 'running',
-      10_000,
-    );
-    expect(seen).toMatchObject({ status: 'error', error_tests: 3, reason: 'the service stopped while this ran' });
-  }, 15_000);
 });

@@ -18,6 +18,7 @@ import {
 import {
   awaitNightly,
   awaitRun,
+  cancelRun,
   getHistory,
   getRegressionReport,
   getRun,
@@ -25,7 +26,9 @@ import {
   NightlyResult,
   type RegressionReport,
   ReportRequest,
+  type RequestName,
   type Run,
+  RunCancellation,
   RunRef,
   RunRequest,
   RunResult,
@@ -34,6 +37,8 @@ import {
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
+import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
+import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 const wait_ms = 1_000;
@@ -42,19 +47,29 @@ const deadlineMs = 120_000;
 
 @Controller('validation')
 export class ValidationController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly idempotency: IdempotencyStore,
+  ) {}
 
   /** Asks again and again instead of once for long, so that a service that dies in between is noticed at once. */
   @Post('run')
   @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
-  async run(@Input() input: RunRequest): Promise<RunResult> {
+  @TakesIdempotencyKey()
+  async run(@Input() input: RunRequest, @IdempotencyKey() key: string | undefined): Promise<RunResult> {
     const deadline = Date.now() + deadlineMs;
-    let run = await this.bus.ask(startRun, input);
+    const request = key === undefined ? undefined : this.requestName(key, input);
+    let run = await this.bus.ask(startRun, { ...input, request });
     while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
       run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
     }
     const { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity } = run;
     return { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity };
+  }
+
+  private requestName(key: string, { model_id, test_case_ids }: RunRequest): RequestName {
+    const payload = JSON.stringify([model_id, test_case_ids ?? null]);
+    return { name: this.idempotency.nameOf(key, 'validation/run'), payload_sha256: sha256(payload) };
   }
 
   @Post('nightly')
@@ -97,6 +112,12 @@ export class ValidationController {
   @Serves({ ...getRun, role: 'viewer', path: ['run_id'], from: 'query', summary: 'One run with the outcome of every case' })
   getRun(@Input() input: RunRef): Promise<Run> {
     return this.bus.ask(getRun, input);
+  }
+
+  @Post('runs/:run_id/cancel')
+  @Serves({ ...cancelRun, role: 'editor', path: ['run_id'], from: 'body', summary: 'Cancel a run that waits or runs' })
+  cancelRun(@Input() input: RunCancellation): Promise<Run> {
+    return this.bus.ask(cancelRun, input);
   }
 
   @Get('cases')

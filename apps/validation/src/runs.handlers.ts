@@ -1,7 +1,8 @@
 import { Controller } from '@nestjs/common';
-import { AppError, raise } from '#contracts/errors.js';
+import { AppError, raise, serviceUnavailable } from '#contracts/errors.js';
 import {
   awaitRun,
+  cancelRun,
   getHistory,
   getRegressionReport,
   getRun,
@@ -11,20 +12,27 @@ import {
   type ReportRequest,
   type Run,
   type RunAwait,
+  type RunCancellation,
   type RunRef,
-  type RunRequest,
+  type RunStart,
   startRun,
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { currentCaller } from '#runtime/caller.js';
 import { KnownModels } from './known-models.store.js';
 import { regressionReport } from './regression.js';
-import { RunExecutor } from './run.executor.js';
+import { calledOff, RunClaims } from './run-claims.store.js';
 import { type RunEntity } from './run.entity.js';
+import { RunExecutor } from './run.executor.js';
+import { RunNotices } from './run.notices.js';
+import { RunQueue } from './run-queue.consumer.js';
 import { RunsStore } from './runs.store.js';
 import { TestCasesStore } from './test-cases.store.js';
 
-const pollMs = 100;
+/** How long an answer may wait for word of a run's end before it looks by itself. */
+const pollMs = 500;
 const historyDays = 30;
 const reportDays = 7;
 
@@ -34,12 +42,20 @@ export class RunsHandlers {
     private readonly known: KnownModels,
     private readonly cases: TestCasesStore,
     private readonly runs: RunsStore,
+    private readonly claims: RunClaims,
+    private readonly audit: AuditStore,
     private readonly executor: RunExecutor,
+    private readonly queue: RunQueue,
+    private readonly notices: RunNotices,
   ) {}
 
+  /** A request that came before is answered with its run, whatever has become of the model since. */
   @Answers(startRun)
-  async startRun({ model_id, test_case_ids }: RunRequest): Promise<Run> {
+  async startRun({ model_id, test_case_ids, request }: RunStart): Promise<Run> {
+    if (this.executor.isStopping) throw serviceUnavailable('validation');
     const model = await this.known.current(model_id);
+    const before = request && (await this.runs.ofRequest(request));
+    if (before) return shown(before);
     if (!model.serving) {
       throw new AppError('MODEL_NOT_SERVED', `Model ${model_id} says nothing of how it is served`, {
         accepted: 'PATCH /registry/{model_id} with `serving` first',
@@ -49,30 +65,50 @@ export class RunsHandlers {
     if (cases.length === 0) {
       throw new AppError('NO_TEST_CASES', `No test case applies to model ${model_id}`, { accepted: 'POST /validation/cases first' });
     }
-    return shown(await this.executor.start(model, cases, 'manual', null));
+    const run = await this.runs.enqueue({ model, cases, trigger: 'manual', request });
+    this.queue.put(run.run_id);
+    return shown(run);
   }
 
-  /** In this process the end is known at once; a run of another replica is looked for in the database. */
+  /** Whichever replica runs it. */
   @Answers(awaitRun)
   async awaitRun({ run_id, wait_ms }: RunAwait): Promise<Run> {
     const deadline = Date.now() + wait_ms;
-    const timeout = new Promise<void>((resolve) => setTimeout(resolve, wait_ms));
-    await Promise.race([this.executor.finished(run_id)?.catch(() => undefined), timeout]);
     for (;;) {
+      const left = deadline - Date.now();
+      // Listened for before it is looked at, so that an end in between is heard of.
+      const over = left > 0 ? this.notices.over(run_id, Math.min(left, pollMs)) : undefined;
       const run = await this.getRun({ run_id });
-      if (run.status !== 'running' || Date.now() > deadline) return run;
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      if (run.status !== 'running' || !over) return run;
+      await over;
     }
   }
 
   @Answers(getRun)
   async getRun({ run_id }: RunRef): Promise<Run> {
-    const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
-    // A run of a model outside a narrowed key's scope is as good as absent.
-    await this.known.require(run.model_id).catch((error: unknown) => {
-      throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
+    return shown(await this.visible(run_id));
+  }
+
+  /** Ends it at once; the replica that runs it hears of that and calls nobody any more. What is cancelled already stays as it is. */
+  @Answers(cancelRun)
+  async cancelRun({ run_id, reason }: RunCancellation): Promise<Run> {
+    await this.visible(run_id);
+    const { name } = currentCaller().actor;
+    const cancelled = await this.claims.end(
+      run_id,
+      (run) => ({ ...calledOff(run, `cancelled by ${name}: ${reason}`), cancelled_by: name }),
+      (manager, before, after) => {
+        const change = { action: 'run.cancelled', subject_type: 'run', subject_id: run_id, reason };
+        return this.audit.write(manager, { ...change, before: shown(before), after: shown(after) });
+      },
+    );
+    if (cancelled) return shown(cancelled);
+    const over = await this.visible(run_id);
+    if (over.cancelled_by !== null) return shown(over);
+    throw new AppError('RUN_NOT_RUNNING', `Run ${run_id} is over: ${over.status}`, {
+      status: over.status,
+      accepted: 'a run that is running',
     });
-    return shown(run);
   }
 
   @Answers(getHistory)
@@ -88,11 +124,18 @@ export class RunsHandlers {
     const finished = (await this.runs.since(model_id, days)).filter(({ status }) => status !== 'running');
     return { model_id, period_days: days, ...regressionReport(finished, { now: Date.now(), days }) };
   }
+
+  private async visible(run_id: string): Promise<RunEntity> {
+    const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
+    // A run of a model outside a narrowed key's scope is as good as absent.
+    await this.known.require(run.model_id).catch((error: unknown) => {
+      throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
+    });
+    return run;
+  }
 }
 
 const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
-
-const shown = ({ lease_until: _, nightly_id: __, ...run }: RunEntity): Run => run;
 
 const entryOf = (run: RunEntity): HistoryEntry => ({
   run_id: run.run_id,
@@ -104,4 +147,19 @@ const entryOf = (run: RunEntity): HistoryEntry => ({
   failed_tests: run.failed_tests,
   regression_detected: run.regression_detected,
   regression_severity: run.regression_severity,
+});
+
+const shown = (run: RunEntity): Run => ({
+  ...entryOf(run),
+  model_id: run.model_id,
+  trigger: run.trigger,
+  attempt: run.attempt,
+  progress: { done: run.done_tests, total: run.total_tests },
+  error_tests: run.error_tests,
+  baseline_run_id: run.baseline_run_id,
+  regressed_test_case_ids: run.regressed_test_case_ids,
+  results: run.results,
+  signature_check: run.signature_check,
+  reason: run.reason,
+  cancelled_by: run.cancelled_by,
 });

@@ -1,5 +1,5 @@
 import { CaseResult } from './case-result.js';
-import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
+import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelId, ModelRef } from './registry.js';
 import { NoInput, request } from './request.js';
 
@@ -15,6 +15,21 @@ export class RunRequest extends ModelRef {
 
   @Bool({ optional: true, description: 'false: answer at once, with `status` `running`. Default true.' })
   wait?: boolean;
+}
+
+/** What makes a retry known: the same name is the same run for 24 hours. */
+export class RequestName {
+  @Text({ max: 64 })
+  name!: string;
+
+  /** Of what was asked for. The same name with another is refused. */
+  @Text({ max: 64 })
+  payload_sha256!: string;
+}
+
+export class RunStart extends RunRequest {
+  @Part(() => RequestName, { optional: true })
+  request?: RequestName;
 }
 
 export class RunRef {
@@ -61,9 +76,26 @@ export class SignatureCheck {
   problems!: string[];
 }
 
+export class RunProgress {
+  @Whole({ description: 'Cases that have been judged.' })
+  done!: number;
+
+  @Whole()
+  total!: number;
+}
+
 export class Run extends RunResult {
   @ModelId()
   model_id!: string;
+
+  @Part(() => RunProgress)
+  progress!: RunProgress;
+
+  @Whole({ description: '0: it waits for its turn. It counts up each time that a replica begins the run, anew where another one died.' })
+  attempt!: number;
+
+  @Text({ max: 100, nullable: true, description: 'Who called it off; null: nobody did.' })
+  cancelled_by!: string | null;
 
   @OneOf(runTriggers)
   trigger!: RunTrigger;
@@ -87,6 +119,44 @@ export class Run extends RunResult {
   signature_check!: SignatureCheck | null;
 
   @Text({ min: 0, max: 1000, description: 'Why the run as a whole is an `error`; empty otherwise.' })
+  reason!: string;
+}
+
+export class RunCancellation extends RunRef {
+  @Line({ max: 500 })
+  reason!: string;
+}
+
+export const runEvents = ['started', 'progress', 'finished'] as const;
+export type RunEventName = (typeof runEvents)[number];
+
+/**
+ * A fact about a run, on the stream of facts under `emr.evt.validation.<event>`. `started` comes once for each attempt and `finished` once for
+ * each run, whatever dies; `progress` at most once a second, and may get lost.
+ */
+export class RunEvent extends RunResult {
+  @Text({ max: 200, description: 'Also its Nats-Msg-Id: what is sent again has the same.' })
+  event_id!: string;
+
+  @OneOf(runEvents)
+  event!: RunEventName;
+
+  @Instant()
+  at!: string;
+
+  @ModelId()
+  model_id!: string;
+
+  @OneOf(runTriggers)
+  trigger!: RunTrigger;
+
+  @Whole()
+  attempt!: number;
+
+  @Part(() => RunProgress)
+  progress!: RunProgress;
+
+  @Text({ min: 0, max: 1000 })
   reason!: string;
 }
 
@@ -223,10 +293,19 @@ export class NightlyState extends NightlyRef {
   result!: NightlyResult;
 }
 
-export const startRun = request('validation.start_run', { input: RunRequest, output: Run });
+export const startRun = request('validation.start_run', { input: RunStart, output: Run });
 export const awaitRun = request('validation.await_run', { input: RunAwait, output: Run });
+export const cancelRun = request('validation.cancel_run', { input: RunCancellation, output: Run });
 export const getRun = request('validation.get_run', { input: RunRef, output: Run });
 export const startNightly = request('validation.start_nightly', { input: NoInput, output: NightlyState });
 export const awaitNightly = request('validation.await_nightly', { input: NightlyAwait, output: NightlyState });
 export const getHistory = request('validation.get_history', { input: HistoryRequest, output: ValidationHistory });
 export const getRegressionReport = request('validation.get_regression_report', { input: ReportRequest, output: RegressionReport });
+
+export const subjectOfRun = (event: RunEventName): string => `emr.evt.validation.${event}`;
+
+/** Runs that wait, one message each, `{run_id}`. PostgreSQL says what is to be done: a message wakes whoever may do it. */
+export const runQueue = { name: 'EMR_JOBS', subjects: 'emr.jobs.>', subject: 'emr.jobs.validation.run', durable: 'validation' } as const;
+
+/** Told on core NATS when a run is over, also when it was cancelled, `{run_id}`. It may get lost: whoever waits also looks. */
+export const runOverNotice = 'emr.notice.validation.run_over';
