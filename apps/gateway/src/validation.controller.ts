@@ -1,5 +1,5 @@
 import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
-import { serviceUnavailable } from '#contracts/errors.js';
+import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { NoInput, type Removed } from '#contracts/request.js';
 import {
@@ -52,7 +52,10 @@ export class ValidationController {
     private readonly idempotency: IdempotencyStore,
   ) {}
 
-  /** Asks again and again instead of once for long, so that a service that dies in between is noticed at once. */
+  /**
+   * Asks again and again instead of once for long, so that a service that dies in between is noticed at once. The run outlives it: one that
+   * nobody can be asked about is answered as running.
+   */
   @Post('run')
   @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
   @TakesIdempotencyKey()
@@ -61,10 +64,21 @@ export class ValidationController {
     const request = key === undefined ? undefined : this.requestName(key, input);
     let run = await this.bus.ask(startRun, { ...input, request });
     while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
-      run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
+      const { run_id } = run;
+      const seen = await this.askTwice(() => this.bus.ask(awaitRun, { run_id, wait_ms })).catch(unlessUnavailable);
+      if (!seen) break;
+      run = seen;
     }
     const { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity } = run;
     return { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity };
+  }
+
+  /** The replica that was asked may have died, and another one knows as much. */
+  private askTwice<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    return ask().catch((error: unknown) => {
+      unlessUnavailable(error);
+      return ask();
+    });
   }
 
   private requestName(key: string, { model_id, test_case_ids }: RunRequest): RequestName {
@@ -85,7 +99,8 @@ export class ValidationController {
     let state = await this.bus.ask(startNightly, input);
     while (!state.completed) {
       if (Date.now() > deadline) throw serviceUnavailable('validation');
-      state = await this.bus.ask(awaitNightly, { nightly_id: state.nightly_id, wait_ms });
+      const { nightly_id } = state;
+      state = await this.askTwice(() => this.bus.ask(awaitNightly, { nightly_id, wait_ms }));
     }
     return state.result;
   }
@@ -155,4 +170,8 @@ export class ValidationController {
   removeTestCase(@Input() input: TestCaseRemoval): Promise<Removed> {
     return this.bus.ask(removeTestCase, input);
   }
+}
+
+function unlessUnavailable(error: unknown): undefined {
+  if (!(error instanceof AppError) || error.code !== 'SERVICE_UNAVAILABLE') throw error;
 }

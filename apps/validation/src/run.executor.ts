@@ -1,9 +1,11 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Gauge } from 'prom-client';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type Model } from '#contracts/registry.js';
 import { type Run } from '#contracts/validation.js';
 import { runAs } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
+import { Telemetry } from '#runtime/telemetry.js';
 import { CasesExecutor } from './cases.executor.js';
 import { FactRelay } from './fact.relay.js';
 import { compareWithBaseline, runStatus } from './regression.js';
@@ -48,7 +50,17 @@ export class RunExecutor implements OnModuleDestroy {
     private readonly config: ValidationConfig,
     private readonly logger: Logger,
     notices: RunNotices,
+    telemetry: Telemetry,
   ) {
+    const { working } = this;
+    new Gauge({
+      name: 'emr_validation_runs_in_hand',
+      help: 'Validation runs that this replica runs now.',
+      registers: [telemetry.registry],
+      collect() {
+        this.set(working.size);
+      },
+    });
     notices.onOver((run_id) => this.working.get(run_id)?.callOff.abort());
   }
 
