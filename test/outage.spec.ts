@@ -182,10 +182,13 @@ describe('a graceful stop', () => {
     const runsOfAll = async (): Promise<Run[]> => (await Promise.all(models.map(runsOf))).flat();
 
     const ended = processes.end('validation', 'SIGTERM');
-    await pause();
+    await eventually(
+      async () => (await fetch(`${processes.rootOf('validation')}/readyz`)).text(),
+      (report) => report.includes('stopping'),
+    );
     answerAll();
     expect(await ended).toBe(0);
-    expect(open).toEqual([]);
+    expect(open.length).toBe(0);
 
     await processes.start('validation');
     await eventually(

@@ -5,6 +5,7 @@ import { type Model } from '#contracts/registry.js';
 import { type Run } from '#contracts/validation.js';
 import { runAs } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
+import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { CasesExecutor } from './cases.executor.js';
 import { FactRelay } from './fact.relay.js';
@@ -49,6 +50,7 @@ export class RunExecutor implements OnModuleDestroy {
     private readonly relay: FactRelay,
     private readonly config: ValidationConfig,
     private readonly logger: Logger,
+    private readonly readiness: Readiness,
     notices: RunNotices,
     telemetry: Telemetry,
   ) {
@@ -68,8 +70,9 @@ export class RunExecutor implements OnModuleDestroy {
     return this.stop();
   }
 
+  /** Whether this process takes nothing more. */
   get isStopping(): boolean {
-    return this.stopping !== undefined;
+    return this.readiness.isStopping || this.stopping !== undefined;
   }
 
   /** Takes nothing more, lets what runs come to its end for 18 s and gives back what then still runs. A second call waits for the first. */
