@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
 import { type Serving } from '#contracts/serving.js';
 import { type Expectation } from '#contracts/expectation.js';
@@ -339,5 +340,115 @@ describe('the nightly validation', () => {
     expect(results_summary.passed + results_summary.failed + results_summary.errors).toBe(models_processed);
     const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${good.model_id}`);
     expect(validation_runs.map(({ status }) => status)).toEqual(['passed']);
+  });
+});
+
+describe('a run that is called off', () => {
+  const request = { method: 'POST', body: { reason: 'wrong data' } };
+  const pathOf = ({ run_id }: RunResult): string => `/validation/runs/${run_id}/cancel`;
+
+  it('ends at once whether it runs or waits, says who did it, and once it is over stays as it is', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 5_000 });
+    const model = await served({ timeout_ms: 30_000 });
+    await addCase(model, isOne);
+    const start = (): Promise<RunResult> =>
+      api.data('/validation/run', { method: 'POST', body: { model_id: model.model_id, wait: false } });
+    const [running, waiting] = [await start(), await start()];
+    await eventually(
+      () => details(running),
+      ({ attempt }) => attempt === 1,
+    );
+    expect(await details(waiting)).toMatchObject({ status: 'running', attempt: 0, progress: { done: 0, total: 1 } });
+    for (const started of [waiting, running]) {
+      const path = pathOf(started);
+      const cancelled = await api.data<Run>(path, request);
+      const reason = 'cancelled by bootstrap: wrong data';
+      expect(cancelled).toMatchObject({ status: 'error', reason, cancelled_by: 'bootstrap', error_tests: 1, regression_detected: false });
+      expect(await api.data(path, request)).toEqual(cancelled);
+      expect(await api.data<object[]>(`/audit?subject_id=${started.run_id}`)).toMatchObject([
+        { action: 'run.cancelled', reason: 'wrong data' },
+      ]);
+    }
+    plain.answer = () => ({ json: { y: 1 } });
+    const over = await run(model);
+    expect(over).toMatchObject({ status: 'passed' });
+    const path = pathOf(over);
+    expect(await api.failure(path, request)).toMatchObject({ status: 409, code: 'RUN_NOT_RUNNING', details: { status: 'passed' } });
+    const viewer = await suite.withRole('viewer');
+    expect(await viewer.failure(path, request)).toMatchObject({ code: 'ROLE_TOO_SMALL' });
+    const elsewhere = await suite.withRole('editor', { names: ['Nothing of the kind'] });
+    expect(await elsewhere.failure(path, request)).toMatchObject({ code: 'RUN_NOT_FOUND' });
+  });
+});
+
+describe('a run that is asked for again under its Idempotency-Key', () => {
+  it('is the same run, at the same time and later, and no other one', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 50 });
+    const model = await served();
+    const test_case_id = await addCase(model, isOne);
+    const headers = { 'idempotency-key': 'once' };
+    const ask = (more: object = {}) => ({ method: 'POST', headers, body: { model_id: model.model_id, ...more } });
+    const results = await Promise.all([1, 2, 3].map(() => api.data<RunResult>('/validation/run', ask())));
+    const later = await api.data<RunResult>('/validation/run', ask({ wait: false }));
+    expect(new Set([...results, later].map((result) => JSON.stringify(result))).size).toBe(1);
+    const other = await api.failure('/validation/run', ask({ test_case_ids: [test_case_id] }));
+    expect(other).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_REUSED' });
+    const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${model.model_id}`);
+    expect(validation_runs).toHaveLength(1);
+  });
+});
+
+describe('the nights', () => {
+  interface Round {
+    nightly_id: string;
+    unfinished: boolean;
+    late: boolean;
+    models_processed: number;
+  }
+  let database: pg.Client;
+
+  beforeAll(async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    database = new pg.Client({ connectionString: suite.database_url });
+    await database.connect();
+  });
+  afterAll(() => database.end());
+
+  const round = (nightly_id: string): Promise<Round> =>
+    eventually(
+      async () => (await database.query<Round>('SELECT * FROM validation.nightlies WHERE nightly_id = $1', [nightly_id])).rows[0]!,
+      (found) => found?.unfinished === false,
+      15_000,
+    );
+  const models = async (nightly_id: string): Promise<string[]> => {
+    const { rows } = await database.query<{ model_id: string }>('SELECT model_id FROM validation.runs WHERE nightly_id = $1', [nightly_id]);
+    return rows.map(({ model_id }) => model_id);
+  };
+
+  it('that were missed are noticed: the latest is made up for, late, the others are counted', async () => {
+    const latest = new Date();
+    latest.setUTCHours(2, 0, 0, 0);
+    if (latest.getTime() > Date.now()) latest.setUTCDate(latest.getUTCDate() - 1);
+    await database.query('UPDATE validation.night_watch SET handled_until = $1', [new Date(latest.getTime() - 60 * 3_600_000)]);
+    expect(await round(`night_${latest.toISOString().replace('.000Z', 'Z')}`)).toMatchObject({
+      late: Date.now() - latest.getTime() > 60_000,
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${suite.suite.services.validation.probe_port}/metrics`)).text();
+    expect(metrics).toMatch(/^emr_validation_nights_missed_total\{.*\} 2$/m);
+  });
+
+  it('go on where a replica died while it wrote down the runs, without a second run of a model', async () => {
+    const canary = await api.registerAs('canary', { serving: { protocol: 'http_json', url: plain.url } });
+    await addCase(canary, isOne);
+    await database.query(
+      `INSERT INTO validation.nightlies VALUES ('begun', true, now(), 'epoch', 0, '{}', NULL, false, false);
+       UPDATE validation.runs SET nightly_id = 'begun' WHERE run_id = (
+         SELECT run_id FROM validation.runs WHERE nightly_id IS NOT NULL AND nightly_id <> 'begun' LIMIT 1)`,
+    );
+    const { models_processed } = await round('begun');
+    const judged = await models('begun');
+    expect(new Set(judged).size).toBe(judged.length);
+    expect(judged).toContain(canary.model_id);
+    expect(models_processed).toBe(judged.length);
   });
 });
