@@ -1,11 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
+import { factStream } from '#contracts/alerts.js';
 import { type Model } from '#contracts/registry.js';
 import { type Serving } from '#contracts/serving.js';
 import { type Expectation } from '#contracts/expectation.js';
 import { type TestCase } from '#contracts/test-case.js';
-import { type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
+import { type NightlyResult, type Run, type RunEvent, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -322,6 +325,33 @@ describe('a run that nobody waits for', () => {
       ({ status }) => status !== 'running',
     );
     expect(ended).toMatchObject({ status: 'passed', passed_tests: 1 });
+  });
+});
+
+describe('a run that is under way', () => {
+  it('says how far it is, to who asks and on JetStream', async () => {
+    plain.answer = (body) => ({ json: { y: 1 }, afterMs: (body as { slow?: true }).slow ? 1_500 : 0 });
+    const model = await served({ timeout_ms: 5_000 });
+    for (const input of [{}, {}, { slow: true }]) await addCase(model, isOne, { input });
+    const started = await api.data<RunResult>('/validation/run', { method: 'POST', body: { model_id: model.model_id, wait: false } });
+    await eventually(
+      () => details(started),
+      ({ progress }) => progress.done === 2 && progress.total === 3,
+    );
+    const connection = await connect({ servers: new URL(suite.nats_url).host });
+    const consumer = await jetstream(connection).consumers.get(factStream.name, { filter_subjects: 'emr.evt.validation.>' });
+    const events: RunEvent[] = [];
+    for await (const message of await consumer.consume()) {
+      const event = message.json<RunEvent>();
+      if (event.run_id === started.run_id) events.push(event);
+      if (event.run_id === started.run_id && event.event === 'finished') break;
+    }
+    await connection.close();
+    expect(events.map(({ event, progress, status }) => [event, progress.done, status])).toEqual([
+      ['started', 0, 'running'],
+      ['progress', 2, 'running'],
+      ['finished', 3, 'passed'],
+    ]);
   });
 });
 

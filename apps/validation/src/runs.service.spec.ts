@@ -3,7 +3,7 @@ import { type DataSource, type Logger } from 'typeorm';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { type FactRelay } from './fact.relay.js';
-import { type KnownModels } from './known-models.store.js';
+import { type KnownModels, modelsWithRuns } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 import { RunClaims } from './run-claims.store.js';
 import { type RunNotices } from './run.notices.js';
@@ -65,6 +65,7 @@ describe('100,000 stored runs', () => {
     ['claim', 'runs_running', () => claims.next()],
     ['renewal', 'runs_', () => claims.renew({ run_id: 'validation_model_7', attempt: 1 } as RunEntity, 0)],
     ['sweep for lost runs', 'runs_running', () => claims.giveUpLost()],
+    ['sweep for models that are gone', 'runs_of_model', () => source.query(modelsWithRuns)],
     ['sweep for old runs', 'runs_over', () => runs.forget(400)],
   ])('are not read whole for a %s', async (_, index, read) => {
     asked = [];

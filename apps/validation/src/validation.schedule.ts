@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { CronJob } from 'cron';
+import { isDatabaseAway } from '#runtime/database-fault.js';
 import { Logger } from '#runtime/logger.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { RunClaims } from './run-claims.store.js';
@@ -41,16 +42,27 @@ export class ValidationSchedule implements OnApplicationBootstrap, OnModuleDestr
 
   private async run(): Promise<void> {
     while (!this.stopped) {
+      await this.look();
+      if (!this.stopped) await this.nap();
+    }
+  }
+
+  /** One that fails, for a reason of its own, keeps none of the others from being done. */
+  private async look(): Promise<void> {
+    const looks = [
+      () => this.nightly.lookAtNights(Date.now()),
+      () => this.nightly.goOn(),
+      () => this.nightly.closeOver(),
+      () => this.claims.giveUpLost(),
+      () => this.executor.fill(),
+    ];
+    for (const look of looks) {
       try {
-        await this.nightly.lookAtNights(Date.now());
-        await this.nightly.goOn();
-        await this.nightly.closeOver();
-        await this.claims.giveUpLost();
-        await this.executor.fill();
+        await look();
       } catch (error) {
         this.logger.failure('Could not look after validation runs; trying again', error);
+        if (isDatabaseAway(error)) return;
       }
-      if (!this.stopped) await this.nap();
     }
   }
 
