@@ -6,6 +6,7 @@ import { Alert, alertTransitions, factStream } from '#contracts/alerts.js';
 import { fieldsOf } from '#contracts/fields.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { objectSchema } from '#gateway/schema.js';
+import { RunEvent, runEvents, subjectOfRun } from '#contracts/validation.js';
 import { decodeMessage } from '#metrics/ingest/inference-event.js';
 
 interface Schema {
@@ -69,6 +70,14 @@ describe('docs/asyncapi.json', () => {
     expect(described.components.messages.alertChange?.examples.map(({ name }) => name).sort()).toEqual([...alertTransitions].sort());
   });
 
+  it('describes what is told of a run as the suite tells it', () => {
+    const { address, parameters } = described.channels.validation!;
+    expect(parameters?.event?.enum).toEqual(runEvents);
+    for (const event of runEvents) expect(address?.replace('{event}', event)).toBe(subjectOfRun(event));
+    expect(described.components.schemas.RunEvent).toEqual(objectSchema([...fieldsOf(RunEvent).values()]));
+    expect(described.components.messages.runEvent?.examples.map(({ name }) => name).sort()).toEqual([...runEvents].sort());
+  });
+
   it.each(examples.filter(({ message }) => message === 'event' || message === 'batch'))(
     'has an example of $message ($example.name) that is counted',
     ({ example }) => {
@@ -100,7 +109,7 @@ describe('docs/asyncapi.json', () => {
 });
 
 describe('docs/events.md', () => {
-  const [inferences = '', alerts = ''] = text.split(/^## Alerts$/m);
+  const [inferences = '', alerts = '', runs = ''] = text.split(/^## (?:Alerts|Validation runs)$/m);
   const blocksOf = (part: string): string[] => [...part.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block!);
   const blocks = blocksOf(inferences);
   const cli = /^nats .*request (\S+) ([\s\S]*?)'(\{.*?\})'$/m.exec(text);
@@ -126,6 +135,15 @@ describe('docs/events.md', () => {
     const [example, ...more] = blocksOf(alerts);
     expect(more).toEqual([]);
     const check = checkOf({ $ref: '#/components/schemas/AlertChange' });
+    void check(JSON.parse(example!));
+    expect(check.errors).toBeNull();
+  });
+
+  it('tells of runs with the subjects of the suite and an example that fits the description', () => {
+    for (const event of runEvents) expect(runs).toContain(`\`${subjectOfRun(event)}\``);
+    const [example, ...more] = blocksOf(runs);
+    expect(more).toEqual([]);
+    const check = checkOf({ $ref: '#/components/schemas/RunEvent' });
     void check(JSON.parse(example!));
     expect(check.errors).toBeNull();
   });

@@ -8,7 +8,8 @@ import { freePort } from '#embedded/ports.js';
 import { Api, eventually } from './api.harness.js';
 
 export const services = ['registry', 'metrics', 'validation', 'flags'] as const;
-export type App = (typeof services)[number] | 'gateway';
+/** A second replica of a service is told from the first by a letter. */
+export type App = (typeof services)[number] | 'gateway' | 'validation-b';
 
 /** What a process left behind when it ended. */
 export interface Ended {
@@ -49,15 +50,15 @@ export class Processes {
   static async prepare(environment: Record<string, string> = {}): Promise<Processes> {
     const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
     const processes = new Processes(nats, database, environment);
-    for (const app of [...services, 'gateway'] as const) processes.ports.set(app, await freePort());
+    for (const app of [...services, 'gateway', 'validation-b'] as const) processes.ports.set(app, await freePort());
     return processes;
   }
 
-  /** Starts an app and waits until it is ready. */
-  async start(app: App): Promise<void> {
-    const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app, 'main.js')], {
+  /** Starts an app, with more environment than the others have, and waits until it is ready. */
+  async start(app: App, environment: Record<string, string> = {}): Promise<void> {
+    const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app.replace(/-.*/, ''), 'main.js')], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: this.environmentOf(app),
+      env: { ...this.environmentOf(app), ...environment },
     });
     this.children.set(app, child);
     for (const stream of [child.stdout, child.stderr])

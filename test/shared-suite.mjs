@@ -26,6 +26,7 @@ const suite = await startSuite({
   allowed_networks: '127.0.0.0/8',
   secrets_dir: '',
   health_tick_seconds: 5,
+  validation_lease_seconds: 15,
 });
 const file = join(process.env.TEST_SERVERS_DIR, 'shared-suite.json');
 const root = `http://127.0.0.1:${suite.gateway.port}`;

@@ -6,6 +6,8 @@ import { ReachableSuite } from './api.harness.js';
 
 /** Below what may be configured: health and alerts are judged often, so that tests wait less. */
 export const tickSeconds = 0.25;
+/** The same for validation runs whose replica died. */
+const leaseSeconds = 1.5;
 
 /** A suite that runs in the spec file's own process, where a test may reach into it. */
 export class TestSuite extends ReachableSuite {
@@ -34,6 +36,7 @@ export class TestSuite extends ReachableSuite {
       allowed_networks: '127.0.0.0/8',
       secrets_dir: '',
       health_tick_seconds: tickSeconds,
+      validation_lease_seconds: leaseSeconds,
     });
     return new TestSuite(suite, nats, database.drop, admin_key, database.url);
   }

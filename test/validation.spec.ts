@@ -1,11 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
+import { factStream } from '#contracts/alerts.js';
 import { type Model } from '#contracts/registry.js';
 import { type Serving } from '#contracts/serving.js';
 import { type Expectation } from '#contracts/expectation.js';
 import { type TestCase } from '#contracts/test-case.js';
-import { type NightlyResult, type Run, type RunResult, type ValidationHistory } from '#contracts/validation.js';
+import { type NightlyResult, type Run, type RunEvent, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -325,6 +328,33 @@ describe('a run that nobody waits for', () => {
   });
 });
 
+describe('a run that is under way', () => {
+  it('says how far it is, to who asks and on JetStream', async () => {
+    plain.answer = (body) => ({ json: { y: 1 }, afterMs: (body as { slow?: true }).slow ? 1_500 : 0 });
+    const model = await served({ timeout_ms: 5_000 });
+    for (const input of [{}, {}, { slow: true }]) await addCase(model, isOne, { input });
+    const started = await api.data<RunResult>('/validation/run', { method: 'POST', body: { model_id: model.model_id, wait: false } });
+    await eventually(
+      () => details(started),
+      ({ progress }) => progress.done === 2 && progress.total === 3,
+    );
+    const connection = await connect({ servers: new URL(suite.nats_url).host });
+    const consumer = await jetstream(connection).consumers.get(factStream.name, { filter_subjects: 'emr.evt.validation.>' });
+    const events: RunEvent[] = [];
+    for await (const message of await consumer.consume()) {
+      const event = message.json<RunEvent>();
+      if (event.run_id === started.run_id) events.push(event);
+      if (event.run_id === started.run_id && event.event === 'finished') break;
+    }
+    await connection.close();
+    expect(events.map(({ event, progress, status }) => [event, progress.done, status])).toEqual([
+      ['started', 0, 'running'],
+      ['progress', 2, 'running'],
+      ['finished', 3, 'passed'],
+    ]);
+  });
+});
+
 describe('the nightly validation', () => {
   it('judges every canary and stable model, once however often it is asked for', async () => {
     plain.answer = () => ({ json: { y: 1 }, afterMs: 100 });
@@ -343,21 +373,112 @@ describe('the nightly validation', () => {
   });
 });
 
-describe('a run whose process died', () => {
-  it('is marked an error by whoever looks next, and never stays running', async () => {
+describe('a run that is called off', () => {
+  const request = { method: 'POST', body: { reason: 'wrong data' } };
+  const pathOf = ({ run_id }: RunResult): string => `/validation/runs/${run_id}/cancel`;
+
+  it('ends at once whether it runs or waits, says who did it, and once it is over stays as it is', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 5_000 });
+    const model = await served({ timeout_ms: 30_000 });
+    await addCase(model, isOne);
+    const start = (): Promise<RunResult> =>
+      api.data('/validation/run', { method: 'POST', body: { model_id: model.model_id, wait: false } });
+    const [running, waiting] = [await start(), await start()];
+    await eventually(
+      () => details(running),
+      ({ attempt }) => attempt === 1,
+    );
+    expect(await details(waiting)).toMatchObject({ status: 'running', attempt: 0, progress: { done: 0, total: 1 } });
+    for (const started of [waiting, running]) {
+      const path = pathOf(started);
+      const cancelled = await api.data<Run>(path, request);
+      const reason = 'cancelled by bootstrap: wrong data';
+      expect(cancelled).toMatchObject({ status: 'error', reason, cancelled_by: 'bootstrap', error_tests: 1, regression_detected: false });
+      expect(await api.data(path, request)).toEqual(cancelled);
+      expect(await api.data<object[]>(`/audit?subject_id=${started.run_id}`)).toMatchObject([
+        { action: 'run.cancelled', reason: 'wrong data' },
+      ]);
+    }
+    plain.answer = () => ({ json: { y: 1 } });
+    const over = await run(model);
+    expect(over).toMatchObject({ status: 'passed' });
+    const path = pathOf(over);
+    expect(await api.failure(path, request)).toMatchObject({ status: 409, code: 'RUN_NOT_RUNNING', details: { status: 'passed' } });
+    const viewer = await suite.withRole('viewer');
+    expect(await viewer.failure(path, request)).toMatchObject({ code: 'ROLE_TOO_SMALL' });
+    const elsewhere = await suite.withRole('editor', { names: ['Nothing of the kind'] });
+    expect(await elsewhere.failure(path, request)).toMatchObject({ code: 'RUN_NOT_FOUND' });
+  });
+});
+
+describe('a run that is asked for again under its Idempotency-Key', () => {
+  it('is the same run, at the same time and later, and no other one', async () => {
+    plain.answer = () => ({ json: { y: 1 }, afterMs: 50 });
     const model = await served();
-    const client = new pg.Client({ connectionString: suite.database_url });
-    await client.connect();
-    await client.query(
-      `INSERT INTO validation.runs VALUES ($1, $2, 'manual', NULL, 'running', now(), NULL, now() - interval '1 second', 3, 0, 0, 0, false, 'none', NULL, '[]', '[]', '')`,
-      [`validation_${model.model_id}_1`, model.model_id],
+    const test_case_id = await addCase(model, isOne);
+    const headers = { 'idempotency-key': 'once' };
+    const ask = (more: object = {}) => ({ method: 'POST', headers, body: { model_id: model.model_id, ...more } });
+    const results = await Promise.all([1, 2, 3].map(() => api.data<RunResult>('/validation/run', ask())));
+    const later = await api.data<RunResult>('/validation/run', ask({ wait: false }));
+    expect(new Set([...results, later].map((result) => JSON.stringify(result))).size).toBe(1);
+    const other = await api.failure('/validation/run', ask({ test_case_ids: [test_case_id] }));
+    expect(other).toMatchObject({ status: 409, code: 'IDEMPOTENCY_KEY_REUSED' });
+    const { validation_runs } = await api.data<ValidationHistory>(`/validation/history/${model.model_id}`);
+    expect(validation_runs).toHaveLength(1);
+  });
+});
+
+describe('the nights', () => {
+  interface Round {
+    nightly_id: string;
+    unfinished: boolean;
+    late: boolean;
+    models_processed: number;
+  }
+  let database: pg.Client;
+
+  beforeAll(async () => {
+    plain.answer = () => ({ json: { y: 1 } });
+    database = new pg.Client({ connectionString: suite.database_url });
+    await database.connect();
+  });
+  afterAll(() => database.end());
+
+  const round = (nightly_id: string): Promise<Round> =>
+    eventually(
+      async () => (await database.query<Round>('SELECT * FROM validation.nightlies WHERE nightly_id = $1', [nightly_id])).rows[0]!,
+      (found) => found?.unfinished === false,
+      15_000,
     );
-    await client.end();
-    const seen = await eventually(
-      () => api.data<Run>(`/validation/runs/validation_${model.model_id}_1`),
-      ({ status }) => status !== 'running',
-      10_000,
+  const models = async (nightly_id: string): Promise<string[]> => {
+    const { rows } = await database.query<{ model_id: string }>('SELECT model_id FROM validation.runs WHERE nightly_id = $1', [nightly_id]);
+    return rows.map(({ model_id }) => model_id);
+  };
+
+  it('that were missed are noticed: the latest is made up for, late, the others are counted', async () => {
+    const latest = new Date();
+    latest.setUTCHours(2, 0, 0, 0);
+    if (latest.getTime() > Date.now()) latest.setUTCDate(latest.getUTCDate() - 1);
+    await database.query('UPDATE validation.night_watch SET handled_until = $1', [new Date(latest.getTime() - 60 * 3_600_000)]);
+    expect(await round(`night_${latest.toISOString().replace('.000Z', 'Z')}`)).toMatchObject({
+      late: Date.now() - latest.getTime() > 60_000,
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${suite.suite.services.validation.probe_port}/metrics`)).text();
+    expect(metrics).toMatch(/^emr_validation_nights_missed_total\{.*\} 2$/m);
+  });
+
+  it('go on where a replica died while it wrote down the runs, without a second run of a model', async () => {
+    const canary = await api.registerAs('canary', { serving: { protocol: 'http_json', url: plain.url } });
+    await addCase(canary, isOne);
+    await database.query(
+      `INSERT INTO validation.nightlies VALUES ('begun', true, now(), 'epoch', 0, '{}', NULL, false, false);
+       UPDATE validation.runs SET nightly_id = 'begun' WHERE run_id = (
+         SELECT run_id FROM validation.runs WHERE nightly_id IS NOT NULL AND nightly_id <> 'begun' LIMIT 1)`,
     );
-    expect(seen).toMatchObject({ status: 'error', error_tests: 3, reason: 'the service stopped while this ran' });
-  }, 15_000);
+    const { models_processed } = await round('begun');
+    const judged = await models('begun');
+    expect(new Set(judged).size).toBe(judged.length);
+    expect(judged).toContain(canary.model_id);
+    expect(models_processed).toBe(judged.length);
+  });
 });

@@ -17,6 +17,6 @@ export const TakesIdempotencyKey = (): MethodDecorator =>
   ApiHeader({
     name: 'Idempotency-Key',
     required: false,
-    description: 'A name for this very request: sent again under it within 24 hours, it is counted once. Another request under it: 409.',
+    description: 'A name for this very request: sent again under it within 24 hours, it is done once. Another request under it: 409.',
     schema: { type: 'string', pattern: pattern.source },
   });

@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
 import { type CaseResult } from '#contracts/case-result.js';
-import { serviceUnavailable } from '#contracts/errors.js';
+import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { NoInput, type Removed } from '#contracts/request.js';
 import {
@@ -19,6 +19,7 @@ import {
 import {
   awaitNightly,
   awaitRun,
+  cancelRun,
   getHistory,
   getRegressionReport,
   getRun,
@@ -27,7 +28,9 @@ import {
   NightlyResult,
   type RegressionReport,
   ReportRequest,
+  type RequestName,
   type Run,
+  RunCancellation,
   RunRef,
   RunRequest,
   RunResult,
@@ -37,6 +40,8 @@ import {
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
+import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
+import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 const wait_ms = 1_000;
@@ -45,19 +50,43 @@ const deadlineMs = 120_000;
 
 @Controller('validation')
 export class ValidationController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly idempotency: IdempotencyStore,
+  ) {}
 
-  /** Asks again and again instead of once for long, so that a service that dies in between is noticed at once. */
+  /**
+   * Asks again and again instead of once for long, so that a service that dies in between is noticed at once. The run outlives it: one that
+   * nobody can be asked about is answered as running.
+   */
   @Post('run')
   @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
-  async run(@Input() input: RunRequest): Promise<RunResult> {
+  @TakesIdempotencyKey()
+  async run(@Input() input: RunRequest, @IdempotencyKey() key: string | undefined): Promise<RunResult> {
     const deadline = Date.now() + deadlineMs;
-    let run: RunResult = await this.bus.ask(startRun, input);
+    const request = key === undefined ? undefined : this.requestName(key, input);
+    let run: RunResult = await this.bus.ask(startRun, { ...input, request });
     while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
-      run = await this.bus.ask(awaitRun, { run_id: run.run_id, wait_ms });
+      const { run_id } = run;
+      const seen = await this.askTwice(() => this.bus.ask(awaitRun, { run_id, wait_ms })).catch(unlessUnavailable);
+      if (!seen) break;
+      run = seen;
     }
     const { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity } = run;
     return { run_id, status, total_tests, passed_tests, failed_tests, error_tests, regression_detected, regression_severity };
+  }
+
+  /** The replica that was asked may have died, and another one knows as much. */
+  private askTwice<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    return ask().catch((error: unknown) => {
+      unlessUnavailable(error);
+      return ask();
+    });
+  }
+
+  private requestName(key: string, { model_id, test_case_ids }: RunRequest): RequestName {
+    const payload = JSON.stringify([model_id, test_case_ids ?? null]);
+    return { name: this.idempotency.nameOf(key, 'validation/run'), payload_sha256: sha256(payload) };
   }
 
   @Post('nightly')
@@ -73,7 +102,8 @@ export class ValidationController {
     let state = await this.bus.ask(startNightly, input);
     while (!state.completed) {
       if (Date.now() > deadline) throw serviceUnavailable('validation');
-      state = await this.bus.ask(awaitNightly, { nightly_id: state.nightly_id, wait_ms });
+      const { nightly_id } = state;
+      state = await this.askTwice(() => this.bus.ask(awaitNightly, { nightly_id, wait_ms }));
     }
     return state.result;
   }
@@ -114,6 +144,12 @@ export class ValidationController {
     return this.bus.ask(listRunResults, input);
   }
 
+  @Post('runs/:run_id/cancel')
+  @Serves({ ...cancelRun, role: 'editor', path: ['run_id'], from: 'body', summary: 'Cancel a run that waits or runs' })
+  cancelRun(@Input() input: RunCancellation): Promise<Run> {
+    return this.bus.ask(cancelRun, input);
+  }
+
   @Get('cases')
   @Serves({ ...listTestCases, role: 'viewer', from: 'query', summary: 'List test cases' })
   listTestCases(@Input() input: TestCaseFilter): Promise<Page<TestCase>> {
@@ -149,4 +185,8 @@ export class ValidationController {
   removeTestCase(@Input() input: TestCaseRemoval): Promise<Removed> {
     return this.bus.ask(removeTestCase, input);
   }
+}
+
+function unlessUnavailable(error: unknown): undefined {
+  if (!(error instanceof AppError) || error.code !== 'SERVICE_UNAVAILABLE') throw error;
 }

@@ -63,6 +63,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       allowed_networks: allowedNetworks,
       secrets_dir: config.VALIDATION_SECRETS_DIR ?? '',
       health_tick_seconds: 10,
+      validation_lease_seconds: 15,
     });
     stops.push(() => suite.close());
     const root = rootOf(config.HOST, port);

@@ -22,6 +22,8 @@ export interface SuiteOptions {
   secrets_dir: string;
   /** As HEALTH_TICK_SECONDS. */
   health_tick_seconds: number;
+  /** As VALIDATION_LEASE_SECONDS. */
+  validation_lease_seconds: number;
 }
 
 export interface RunningSuite extends Running {
@@ -49,6 +51,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
     const validationConfig = Object.assign(new ValidationConfig(), service, {
       VALIDATION_ALLOWED_NETWORKS: options.allowed_networks,
       VALIDATION_SECRETS_DIR: options.secrets_dir,
+      VALIDATION_LEASE_SECONDS: options.validation_lease_seconds,
     });
     const metricsConfig = Object.assign(new MetricsConfig(), service, {
       HEALTH_TICK_SECONDS: options.health_tick_seconds,

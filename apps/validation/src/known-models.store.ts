@@ -7,6 +7,15 @@ import { Bus } from '#runtime/bus.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 
+/** From one model to the next in the index: as much work as there are models, however many runs they have. */
+export const modelsWithRuns = `
+  WITH RECURSIVE held AS (
+    (SELECT model_id FROM validation.runs ORDER BY model_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT model_id FROM validation.runs WHERE runs.model_id > held.model_id ORDER BY model_id LIMIT 1) FROM held
+    WHERE held.model_id IS NOT NULL
+  ) SELECT model_id FROM held WHERE model_id IS NOT NULL`;
+
 /** Which models there are, and how they are served. The runs of a removed one are deleted. */
 @Injectable()
 export class KnownModels extends VisibleRecords<Model> {
@@ -24,7 +33,7 @@ export class KnownModels extends VisibleRecords<Model> {
       },
       leftovers: {
         held: async () => {
-          const rows = await database.query<{ model_id: string }[]>('SELECT DISTINCT model_id FROM validation.runs');
+          const rows = await database.query<{ model_id: string }[]>(modelsWithRuns);
           return rows.map(({ model_id }) => model_id);
         },
         isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),

@@ -31,6 +31,7 @@ export class NightlyHandlers {
   async awaitNightly({ nightly_id, wait_ms }: NightlyAwait): Promise<NightlyState> {
     const deadline = Date.now() + wait_ms;
     for (;;) {
+      await this.nightly.closeOver();
       const nightly = (await this.nightly.find(nightly_id)) ?? raise(new AppError('RUN_NOT_FOUND', `Nightly run ${nightly_id} not found`));
       if (!nightly.unfinished || Date.now() > deadline) return stateOf(nightly);
       await new Promise((resolve) => setTimeout(resolve, pollMs));

@@ -1,134 +1,203 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { AppError, serviceUnavailable } from '#contracts/errors.js';
-import { type Model } from '#contracts/registry.js';
+import { Gauge } from 'prom-client';
 import { type CaseResult } from '#contracts/case-result.js';
-import { type RunTrigger } from '#contracts/validation.js';
+import { type Model } from '#contracts/registry.js';
+import { type Run } from '#contracts/validation.js';
+import { runAs } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
+import { Readiness } from '#runtime/probes.js';
+import { Telemetry } from '#runtime/telemetry.js';
 import { CasesExecutor } from './cases.executor.js';
+import { FactRelay } from './fact.relay.js';
 import { compareWithBaseline, runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
-import { calledOff, leaseMs, RunsStore } from './runs.store.js';
-import { type TestCaseEntity } from './test-case.entity.js';
+import { type ClaimedRun, RunClaims } from './run-claims.store.js';
+import { eventOf } from './run-event.js';
+import { RunNotices } from './run.notices.js';
+import { RunsStore } from './runs.store.js';
+import { TestCasesStore } from './test-cases.store.js';
+import { ValidationConfig } from './validation.config.js';
 
-const maxRunning = 4;
-const maxWaiting = 100;
 /** How long a stop waits for the runs in hand; the whole process has 25 s. */
 const finishWithinMs = 18_000;
+const retryMs = 500;
+
+type Comparison = Pick<Run, 'regression_detected' | 'regression_severity' | 'baseline_run_id' | 'regressed_test_case_ids'>;
+
+/** A run that this process has taken. */
+interface Work {
+  /** Aborted when this process is no longer to bring it to its end: cancelled, taken over, or given back. */
+  callOff: AbortController;
+  ended: Promise<void>;
+}
 
 /**
- * Runs test cases against model servers. A run is a row from its first moment; whoever runs it renews its lease, and one whose process dies
- * is marked `error` by another replica or the next start. A run that is called off says nothing of the model: it is an `error` without
- * outcomes, and compared with no baseline.
+ * Runs test cases against model servers: takes the runs whose turn it is, renews their leases while it runs them, and writes down how they
+ * ended. A process that is killed leaves its runs to whoever finds their leases run out; one that was frozen meanwhile writes nothing more.
  */
 @Injectable()
 export class RunExecutor implements OnModuleDestroy {
-  private readonly working = new Map<string, Promise<RunEntity>>();
-  private readonly waiting: (() => void)[] = [];
-  private running = 0;
-  private readonly callOff = new AbortController();
+  private readonly working = new Map<string, Work>();
+  private filling: Promise<void> | undefined;
+  private asked = false;
   private stopping: Promise<void> | undefined;
 
   constructor(
+    private readonly claims: RunClaims,
     private readonly runs: RunsStore,
-    private readonly logger: Logger,
+    private readonly testCases: TestCasesStore,
     private readonly cases: CasesExecutor,
-  ) {}
+    private readonly relay: FactRelay,
+    private readonly config: ValidationConfig,
+    private readonly logger: Logger,
+    private readonly readiness: Readiness,
+    notices: RunNotices,
+    telemetry: Telemetry,
+  ) {
+    const { working } = this;
+    new Gauge({
+      name: 'emr_validation_runs_in_hand',
+      help: 'Validation runs that this replica runs now.',
+      registers: [telemetry.registry],
+      collect() {
+        this.set(working.size);
+      },
+    });
+    notices.onOver((run_id) => this.working.get(run_id)?.callOff.abort());
+  }
 
   onModuleDestroy(): Promise<void> {
     return this.stop();
   }
 
-  /** Begins nothing more, calls off what only waits, and lets what runs come to its end for 18 s. A second call waits for the first. */
+  /** Whether this process takes nothing more. */
+  get isStopping(): boolean {
+    return this.readiness.isStopping || this.stopping !== undefined;
+  }
+
+  /** Takes nothing more, lets what runs come to its end for 18 s and gives back what then still runs. A second call waits for the first. */
   stop(): Promise<void> {
     this.stopping ??= this.finish();
     return this.stopping;
   }
 
-  get isStopping(): boolean {
-    return this.stopping !== undefined;
+  /** Takes what may be run now, the oldest first, until this process has enough or nothing is left. */
+  fill(): Promise<void> {
+    this.asked = true;
+    this.filling ??= this.take().then(() => {
+      this.filling = undefined;
+      // It may have been asked for in this very moment.
+      return this.asked ? this.fill() : undefined;
+    });
+    return this.filling;
+  }
+
+  /** Resolves when this process has done with the run; undefined where it does not have it. */
+  ended(run_id: string): Promise<void> | undefined {
+    return this.working.get(run_id)?.ended;
   }
 
   private async finish(): Promise<void> {
-    for (const wake of this.waiting.splice(0)) wake();
-    const deadline = setTimeout(() => this.callOff.abort(), finishWithinMs);
-    await Promise.allSettled(this.working.values());
+    const deadline = setTimeout(() => {
+      for (const { callOff } of this.working.values()) callOff.abort();
+    }, finishWithinMs);
+    await this.filling;
+    await Promise.all([...this.working.values()].map(({ ended }) => ended));
     clearTimeout(deadline);
   }
 
-  /** Begins a run and answers at once; `finished` tells when it is over. */
-  async start(model: Model, cases: TestCaseEntity[], trigger: RunTrigger, nightly_id: string | null): Promise<RunEntity> {
-    if (this.isStopping) throw serviceUnavailable('validation');
-    if (this.waiting.length >= maxWaiting) throw new AppError('TOO_MANY_REQUESTS', 'Too many validation runs are waiting; try again later');
-    const run = await this.runs.start(model.model_id, cases.length, trigger, nightly_id);
-    const work = this.work(run, model, cases).finally(() => this.working.delete(run.run_id));
-    this.working.set(run.run_id, work);
-    work.catch((error: unknown) => this.logger.failure('A validation run could not be completed', error, { run_id: run.run_id }));
-    return run;
-  }
-
-  /** The run of this process that has this id, or undefined. */
-  finished(run_id: string): Promise<RunEntity> | undefined {
-    return this.working.get(run_id);
-  }
-
-  private async work(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
-    const alive = setInterval(() => void this.runs.keepAlive(run.run_id).catch(() => undefined), leaseMs / 3);
-    await this.turn();
+  private async take(): Promise<void> {
     try {
-      const completed = this.isStopping
-        ? calledOff(run, 'the service stopped before this run began; run it again')
-        : await this.judged(run, model, cases);
-      await this.store(completed);
-      return completed;
-    } finally {
-      clearInterval(alive);
-      this.running -= 1;
-      this.waiting.shift()?.();
+      while (this.asked) {
+        this.asked = false;
+        while (!this.isStopping && this.working.size < this.config.VALIDATION_MAX_RUNNING_PER_REPLICA) {
+          const run = await this.claims.next();
+          if (!run) break;
+          const callOff = new AbortController();
+          this.working.set(run.run_id, { callOff, ended: this.work(run, callOff) });
+        }
+      }
+    } catch (error) {
+      this.logger.failure('Could not look for validation runs; trying again', error);
     }
   }
 
-  private async turn(): Promise<void> {
-    if (this.running >= maxRunning) await new Promise<void>((resolve) => this.waiting.push(resolve));
-    this.running += 1;
+  /** Never throws: an attempt that fails is as good as one whose process died, and its lease runs out. */
+  private async work(run: ClaimedRun, callOff: AbortController): Promise<void> {
+    const { signal } = callOff;
+    let done = 0;
+    let told = 0;
+    const beat = async (): Promise<void> => {
+      if (!(await this.claims.renew(run, done))) return callOff.abort();
+      if (done > told) this.relay.passOn(eventOf({ ...run, done_tests: done }, 'progress', new Date().toISOString()));
+      told = done;
+    };
+    // Missed beats are no harm: as long as nobody has taken the run over, it is this attempt's.
+    const beating = setInterval(() => void beat().catch(() => undefined), this.config.beatMs);
+    try {
+      const completed = await runAs(run.work.caller, () => this.judged(run, { signal, judged: () => (done += 1) }));
+      await this.store(completed, signal);
+    } catch (error) {
+      if (!signal.aborted) this.logger.failure('A validation run could not be completed', error, { run_id: run.run_id });
+    } finally {
+      clearInterval(beating);
+    }
+    if (signal.aborted) await this.giveBack(run);
+    this.working.delete(run.run_id);
+    void this.fill();
   }
 
-  private async judged(run: RunEntity, model: Model, cases: TestCaseEntity[]): Promise<RunEntity> {
-    const { results, signature_check } = await this.cases.judgeAll(run.run_id, model, cases, this.callOff.signal);
-    if (this.callOff.signal.aborted) return calledOff(run, 'the service had to stop before this run was over; run it again');
+  private async judged(run: ClaimedRun, { signal, judged }: { signal: AbortSignal; judged: () => void }): Promise<RunEntity> {
+    const { model } = run.work;
+    const cases = await this.testCases.atRevisions(run.work.cases);
+    const { results, signature_check } = await this.cases.judgeAll(run, model, cases, { signal, judged });
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
-    const baseline = await this.runs.baselineOf(model.model_id, model.name);
-    const { regression_detected, regression_severity, regressed } = compareWithBaseline(results, baseline?.results ?? []);
     return {
       ...run,
       ...counts,
+      ...(await this.compared(model, results)),
       status: runStatus(counts),
       completed_at: new Date().toISOString(),
-      regression_detected,
-      regression_severity,
-      baseline_run_id: baseline?.run_id ?? null,
-      regressed_test_case_ids: regressed,
+      done_tests: run.total_tests,
       results,
-      reason: reasonOf(model, cases),
+      reason: reasonOf(model, cases.length),
       signature_check,
     };
   }
 
-  /** The calls were made and will not be made again for want of a database: it is waited for as long as the lease lasts. */
-  private async store(run: RunEntity): Promise<void> {
-    const deadline = Date.now() + leaseMs;
-    for (;;) {
+  private async compared(model: Model, results: CaseResult[]): Promise<Comparison> {
+    const baseline = await this.runs.baselineOf(model.model_id, model.name);
+    const { regression_detected, regression_severity, regressed } = compareWithBaseline(results, baseline?.results ?? []);
+    return {
+      regression_detected,
+      regression_severity,
+      baseline_run_id: baseline?.run_id ?? null,
+      regressed_test_case_ids: regressed,
+    };
+  }
+
+  /** The calls were made and will not be made again for want of a database: it is waited for until another attempt begins. */
+  private async store(run: RunEntity, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
       try {
-        return await this.runs.complete(run);
+        await this.claims.complete(run);
+        return;
       } catch (error) {
-        if (Date.now() > deadline || this.callOff.signal.aborted) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        this.logger.failure('Could not store a validation run; trying again', error, { run_id: run.run_id });
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
       }
     }
   }
+
+  private async giveBack(run: RunEntity): Promise<void> {
+    await this.claims.release(run).catch((error: unknown) => {
+      this.logger.failure('Could not give a validation run back; its lease will run out', error, { run_id: run.run_id });
+    });
+  }
 }
 
-function reasonOf(model: Model, cases: TestCaseEntity[]): string {
-  if (!model.serving) return 'the model says nothing of how it is served; set `serving`';
-  return cases.length ? '' : 'no test case applies to the model';
+function reasonOf({ serving }: Model, cases: number): string {
+  if (!serving) return 'the model says nothing of how it is served; set `serving`';
+  return cases > 0 ? '' : 'no test case applies to the model';
 }

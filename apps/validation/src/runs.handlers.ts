@@ -1,10 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { type CaseResult } from '#contracts/case-result.js';
-import { AppError, raise } from '#contracts/errors.js';
+import { AppError, raise, serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type ModelRef } from '#contracts/registry.js';
 import {
   awaitRun,
+  cancelRun,
   type GateEvidence,
   getGateEvidence,
   getHistory,
@@ -17,23 +18,30 @@ import {
   type ReportRequest,
   type Run,
   type RunAwait,
+  type RunCancellation,
   type RunRef,
-  type RunRequest,
   type RunResult,
   type RunResultsRequest,
+  type RunStart,
   startRun,
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Answers } from '#runtime/answers.js';
+import { AuditStore } from '#runtime/audit.store.js';
+import { currentCaller } from '#runtime/caller.js';
 import { KnownModels } from './known-models.store.js';
 import { regressionReport } from './regression.js';
 import { resultsPage } from './run-results.js';
-import { RunExecutor } from './run.executor.js';
+import { calledOff, RunClaims } from './run-claims.store.js';
 import { type RunEntity } from './run.entity.js';
+import { RunExecutor } from './run.executor.js';
+import { RunNotices } from './run.notices.js';
+import { RunQueue } from './run-queue.consumer.js';
 import { RunsStore } from './runs.store.js';
 import { TestCasesStore } from './test-cases.store.js';
 
-const pollMs = 100;
+/** How long an answer may wait for word of a run's end before it looks by itself. */
+const pollMs = 500;
 const historyDays = 30;
 const reportDays = 7;
 const maxRegressedShown = 1_000;
@@ -44,12 +52,20 @@ export class RunsHandlers {
     private readonly known: KnownModels,
     private readonly cases: TestCasesStore,
     private readonly runs: RunsStore,
+    private readonly claims: RunClaims,
+    private readonly audit: AuditStore,
     private readonly executor: RunExecutor,
+    private readonly queue: RunQueue,
+    private readonly notices: RunNotices,
   ) {}
 
+  /** A request that came before is answered with its run, whatever has become of the model since. */
   @Answers(startRun)
-  async startRun({ model_id, test_case_ids }: RunRequest): Promise<Run> {
+  async startRun({ model_id, test_case_ids, request }: RunStart): Promise<Run> {
+    if (this.executor.isStopping) throw serviceUnavailable('validation');
     const model = await this.known.current(model_id);
+    const before = request && (await this.runs.ofRequest(request));
+    if (before) return shown(before);
     if (!model.serving) {
       throw new AppError('MODEL_NOT_SERVED', `Model ${model_id} says nothing of how it is served`, {
         accepted: 'PATCH /registry/{model_id} with `serving` first',
@@ -59,19 +75,22 @@ export class RunsHandlers {
     if (cases.length === 0) {
       throw new AppError('NO_TEST_CASES', `No test case applies to model ${model_id}`, { accepted: 'POST /validation/cases first' });
     }
-    return shown(await this.executor.start(model, cases, 'manual', null));
+    const run = await this.runs.enqueue({ model, cases, trigger: 'manual', request });
+    this.queue.put(run.run_id);
+    return shown(run);
   }
 
-  /** In this process the end is known at once; a run of another replica is looked for in the database. */
+  /** Whichever replica runs it. */
   @Answers(awaitRun)
   async awaitRun({ run_id, wait_ms }: RunAwait): Promise<RunResult> {
     const deadline = Date.now() + wait_ms;
-    const timeout = new Promise<void>((resolve) => setTimeout(resolve, wait_ms));
-    await Promise.race([this.executor.finished(run_id)?.catch(() => undefined), timeout]);
     for (;;) {
+      const left = deadline - Date.now();
+      // Listened for before it is looked at, so that an end in between is heard of.
+      const over = left > 0 ? this.notices.over(run_id, Math.min(left, pollMs)) : undefined;
       const run = await this.visible(run_id);
-      if (run.status !== 'running' || Date.now() > deadline) return resultOf(run);
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
+      if (run.status !== 'running' || !over) return resultOf(run);
+      await over;
     }
   }
 
@@ -90,6 +109,28 @@ export class RunsHandlers {
   async getGateEvidence({ model_id }: ModelRef): Promise<GateEvidence> {
     await this.known.require(model_id);
     return { newest_run: await this.runs.newestFinished(model_id) };
+  }
+
+  /** Ends it at once; the replica that runs it hears of that and calls nobody any more. What is cancelled already stays as it is. */
+  @Answers(cancelRun)
+  async cancelRun({ run_id, reason }: RunCancellation): Promise<Run> {
+    await this.visible(run_id);
+    const { name } = currentCaller().actor;
+    const cancelled = await this.claims.end(
+      run_id,
+      (run) => ({ ...calledOff(run, `cancelled by ${name}: ${reason}`), cancelled_by: name }),
+      async (manager, before, after) => {
+        const change = { action: 'run.cancelled', subject_type: 'run', subject_id: run_id, reason };
+        return this.audit.write(manager, { ...change, before: await shown(before), after: await shown(after) });
+      },
+    );
+    if (cancelled) return shown(cancelled);
+    const over = await this.visible(run_id);
+    if (over.cancelled_by !== null) return shown(over);
+    throw new AppError('RUN_NOT_RUNNING', `Run ${run_id} is over: ${over.status}`, {
+      status: over.status,
+      accepted: 'a run that is running',
+    });
   }
 
   @Answers(getHistory)
@@ -118,13 +159,6 @@ export class RunsHandlers {
 
 const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
 
-/** As many results as one message holds: thousands of cases have more to say. */
-async function shown({ lease_until: _, nightly_id: __, ...run }: RunEntity): Promise<Run> {
-  const { items, next_cursor } = await resultsPage(run.results, { limit: run.results.length });
-  const regressed_test_case_ids = run.regressed_test_case_ids.slice(0, maxRegressedShown);
-  return { ...run, regressed_test_case_ids, results: items, results_next_cursor: next_cursor };
-}
-
 const resultOf = (run: RunEntity): RunResult => ({
   run_id: run.run_id,
   status: run.status,
@@ -147,3 +181,23 @@ const entryOf = (run: RunEntity): HistoryEntry => ({
   regression_detected: run.regression_detected,
   regression_severity: run.regression_severity,
 });
+
+/** As many results as one message holds: thousands of cases have more to say. */
+async function shown(run: RunEntity): Promise<Run> {
+  const { items, next_cursor } = await resultsPage(run.results, { limit: run.results.length });
+  return {
+    ...entryOf(run),
+    model_id: run.model_id,
+    trigger: run.trigger,
+    attempt: run.attempt,
+    progress: { done: run.done_tests, total: run.total_tests },
+    error_tests: run.error_tests,
+    baseline_run_id: run.baseline_run_id,
+    regressed_test_case_ids: run.regressed_test_case_ids.slice(0, maxRegressedShown),
+    results: items,
+    results_next_cursor: next_cursor,
+    signature_check: run.signature_check,
+    reason: run.reason,
+    cancelled_by: run.cancelled_by,
+  };
+}

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, Repository, type SelectQueryBuilder } from 'typeorm';
-import { AppError, invalidInput } from '#contracts/errors.js';
+import { AppError, invalidInput, raise } from '#contracts/errors.js';
 import { type Model } from '#contracts/registry.js';
 import { maxRunCases } from '#contracts/validation.js';
+import { type TestCase } from '#contracts/test-case.js';
 import { appliesTo } from './case-selection.js';
-import { TestCaseEntity } from './test-case.entity.js';
+import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 
 export const testCaseNotFound = (test_case_id: string): AppError =>
   new AppError('TEST_CASE_NOT_FOUND', `Test case ${test_case_id} not found`);
@@ -23,6 +24,20 @@ export class TestCasesStore {
     if (found.length <= maxRunCases) return found;
     const accepted = `1 to 1000 ids, since more than ${maxRunCases} cases apply to model ${model.model_id}`;
     throw invalidInput([{ field: 'test_case_ids', accepted }]);
+  }
+
+  /** Cases as they were at the revisions that a run was asked with, in their order; also of cases that are no more. */
+  async atRevisions(wanted: { test_case_id: string; revision: number }[]): Promise<TestCase[]> {
+    const ids = wanted.map(({ test_case_id }) => test_case_id);
+    const found = await this.cases.manager
+      .createQueryBuilder(CaseRevisionEntity, 'kept')
+      .where('(kept.test_case_id, kept.revision) IN (SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:revisions AS integer[])))', {
+        ids,
+        revisions: wanted.map(({ revision }) => revision),
+      })
+      .getMany();
+    const byId = new Map(found.map(({ test_case_id, test_case }) => [test_case_id, test_case]));
+    return ids.map((id) => byId.get(id) ?? raise(testCaseNotFound(id)));
   }
 
   /** In the order of their ids. */

@@ -1,5 +1,5 @@
 import { validateCronExpression } from 'cron';
-import { Text } from '#contracts/fields.js';
+import { Text, Whole } from '#contracts/fields.js';
 import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
 import { natsSubject, natsSubjectAccepted } from '#contracts/serving.js';
 import { ServiceConfig } from '#runtime/config.js';
@@ -20,6 +20,35 @@ export class ValidationConfig extends ServiceConfig {
   /** When the nightly validation starts, UTC. */
   @Text({ max: 100, optional: true, rule: (text) => validateCronExpression(text).valid, accepted: 'a cron expression such as 0 2 * * *' })
   NIGHTLY_CRON = '0 2 * * *';
+
+  /** How far back a night that was missed is still made up for, late. 0: never. */
+  @Whole({ max: 168, optional: true })
+  NIGHTLY_CATCH_UP_HOURS = 24;
+
+  /** Validation runs at once, in all replicas together … */
+  @Whole({ min: 1, max: 1000, optional: true })
+  VALIDATION_MAX_RUNNING = 8;
+
+  /** … and in each. */
+  @Whole({ min: 1, max: 100, optional: true })
+  VALIDATION_MAX_RUNNING_PER_REPLICA = 4;
+
+  /** How long a run may go without a sign of the replica that runs it until another one takes it over. */
+  @Whole({ min: 2, max: 300, optional: true })
+  VALIDATION_LEASE_SECONDS = 15;
+
+  /** How long runs are kept; the latest passed one of each model longer. */
+  @Whole({ min: 1, max: 36_500, optional: true })
+  VALIDATION_RUN_RETENTION_DAYS = 400;
+
+  get leaseMs(): number {
+    return this.VALIDATION_LEASE_SECONDS * 1000;
+  }
+
+  /** How often a lease is renewed, and lost or waiting runs are looked for. */
+  get beatMs(): number {
+    return Math.min(1_000, this.leaseMs / 3);
+  }
 
   get allowedNetworks(): string[] {
     return networkList(this.VALIDATION_ALLOWED_NETWORKS);

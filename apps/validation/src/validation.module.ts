@@ -13,14 +13,20 @@ import { DataSetEntity, PieceEntity, UploadEntity } from './data-sets/data-set.e
 import { DataSetsHandlers } from './data-sets/data-sets.handlers.js';
 import { DataSets1700000000012 } from './data-sets/data-sets.migration.js';
 import { DataSetsStore } from './data-sets/data-sets.store.js';
+import { DurableRuns1700000000021 } from './durable-runs.migration.js';
+import { FactRelay } from './fact.relay.js';
 import { KnownModels } from './known-models.store.js';
 import { NightlyExecutor } from './nightly.executor.js';
 import { NightlyHandlers } from './nightly.handlers.js';
 import { RowOutcomesEntity } from './row-outcomes.entity.js';
 import { RowOutcomesStore } from './row-outcomes.store.js';
-import { NightlyEntity, RunEntity } from './run.entity.js';
+import { FactEntity, NightlyEntity, NightWatchEntity, RunEntity } from './run.entity.js';
+import { RunClaims } from './run-claims.store.js';
 import { RunLookups1700000000002 } from './run-lookups.migration.js';
 import { RunExecutor } from './run.executor.js';
+import { RunNotices } from './run.notices.js';
+import { RunQueue } from './run-queue.consumer.js';
+import { RunRetentionSchedule } from './run-retention.schedule.js';
 import { RunsHandlers } from './runs.handlers.js';
 import { RunsStore } from './runs.store.js';
 import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
@@ -41,10 +47,12 @@ export const validationSchema: Schema = {
     PieceEntity,
     RunEntity,
     RowOutcomesEntity,
+    FactEntity,
     NightlyEntity,
+    NightWatchEntity,
     AuditEntity,
   ],
-  migrations: [Validation1700000000001, RunLookups1700000000002, Cases1700000000011, DataSets1700000000012],
+  migrations: [Validation1700000000001, RunLookups1700000000002, Cases1700000000011, DataSets1700000000012, DurableRuns1700000000021],
 };
 
 @Module({})
@@ -65,9 +73,14 @@ export class ValidationModule {
         DataSetsStore,
         RowOutcomesStore,
         CasesExecutor,
+        FactRelay,
+        RunNotices,
+        RunClaims,
         RunExecutor,
+        RunQueue,
         NightlyExecutor,
         ValidationSchedule,
+        RunRetentionSchedule,
       ],
     };
   }

@@ -72,26 +72,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/models/enterprise/registry/{model_id}/transitions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Where a model can go from its status, and what is not met for it
-         * @description Role: `viewer`.
-         */
-        get: operations["getTransitions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/models/enterprise/registry/{model_id}/history": {
         parameters: {
             query?: never;
@@ -150,30 +130,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/api/models/enterprise/policies/promotion": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What a promotion needs
-         * @description Role: `viewer`.
-         */
-        get: operations["getPromotionPolicy"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /**
-         * Change what a promotion needs
-         * @description Role: `admin`.
-         */
-        patch: operations["changePromotionPolicy"];
         trace?: never;
     };
     "/api/models/enterprise/registry/{model_id}/metrics": {
@@ -436,20 +392,20 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/models/enterprise/validation/runs/{run_id}/results": {
+    "/api/models/enterprise/validation/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * The outcome of every case of a run, page by page
-         * @description Role: `viewer`.
-         */
-        get: operations["listRunResults"];
+        get?: never;
         put?: never;
-        post?: never;
+        /**
+         * Cancel a run that waits or runs
+         * @description Role: `editor`.
+         */
+        post: operations["cancelRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1317,15 +1273,6 @@ export interface components {
             created_by: string;
             revision: number;
         };
-        GateRequirement: {
-            /** @enum {string} */
-            requirement: "passed_run" | "no_high_regression";
-            met: boolean;
-            /** @description What it was judged by, in words. */
-            reason: string;
-            /** @description The run it was judged by: the newest finished one of this version; null without one. */
-            run_id: string | null;
-        };
         HistoryEntry: {
             run_id: string;
             /** @enum {string} */
@@ -1521,18 +1468,6 @@ export interface components {
              */
             since: string;
         };
-        ModelTransitions: {
-            /**
-             * @description Unique model identifier
-             * @example mlb_model_a1b2c3d4
-             */
-            model_id: string;
-            /** @enum {string} */
-            status: "development" | "canary" | "stable" | "deprecated" | "retired";
-            /** @description The `revision` of the model, for the `If-Match` of the change. */
-            model_revision: number;
-            transitions: components["schemas"]["Transition"][];
-        };
         NightlyResult: {
             models_processed: number;
             results_summary: components["schemas"]["NightlySummary"];
@@ -1559,20 +1494,6 @@ export interface components {
             p50: number;
             p95: number;
             p99: number;
-        };
-        PromotionPolicy: {
-            /** @description How long ago the passed run may have started, in hours. */
-            max_run_age_hours: number;
-            /** @description What a promotion to `canary` needs. */
-            canary: string[];
-            /** @description What a promotion to `stable` needs. */
-            stable: string[];
-            /** Format: date-time */
-            updated_at: string;
-            /** @description Name of the key that changed it last. */
-            updated_by: string;
-            /** @description Grows by one with every change; the ETag. */
-            revision: number;
         };
         RefusedInference: {
             /** @description Position in `events`, or of the line, from 0. */
@@ -1647,6 +1568,11 @@ export interface components {
              * @example mlb_model_a1b2c3d4
              */
             model_id: string;
+            progress: components["schemas"]["RunProgress"];
+            /** @description 0: it waits for its turn. It counts up each time that a replica begins the run, anew where another one died. */
+            attempt: number;
+            /** @description Who called it off; null: nobody did. */
+            cancelled_by: string | null;
             /** @enum {string} */
             trigger: "manual" | "nightly";
             /** Format: date-time */
@@ -1655,16 +1581,18 @@ export interface components {
             completed_at: string | null;
             /** @description The run it was compared with. */
             baseline_run_id: string | null;
-            /** @description Cases that passed in the baseline run and do not now, the first 1,000. */
+            /** @description Cases that passed in the baseline run and do not now. */
             regressed_test_case_ids: string[];
-            /** @description In the order of the cases, as many as 700 kB hold. */
             results: components["schemas"]["CaseResult"][];
-            /** @description The `cursor` of `…/results` for the others; null: these are all. */
-            results_next_cursor: string | null;
             /** @description null: the model declares no tensors. */
             signature_check: components["schemas"]["SignatureCheck"] | null;
             /** @description Why the run as a whole is an `error`; empty otherwise. */
             reason: string;
+        };
+        RunProgress: {
+            /** @description Cases that have been judged. */
+            done: number;
+            total: number;
         };
         RunResult: {
             run_id: string;
@@ -1812,14 +1740,6 @@ export interface components {
              */
             resolution: "minute" | "hour" | "day";
         };
-        Transition: {
-            /** @enum {string} */
-            to: "development" | "canary" | "stable" | "deprecated" | "retired";
-            /** @description Whether every requirement is met. */
-            allowed: boolean;
-            /** @description Empty: nothing is required. */
-            requirements: components["schemas"]["GateRequirement"][];
-        };
         Types: {
             model_types: string[];
             model_statuses: string[];
@@ -1858,7 +1778,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -1962,15 +1882,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2116,15 +2027,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2234,15 +2136,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2383,15 +2276,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2438,10 +2322,8 @@ export interface operations {
                 "application/json": {
                     /** @enum {string} */
                     to: "development" | "canary" | "stable" | "deprecated" | "retired";
-                    /** @description Why; kept in the audit. With `override` at least 20 characters. */
+                    /** @description Why; kept in the audit. */
                     reason: string;
-                    /** @description true: promote although the gate is not met; what was not is kept in the audit. Default false. */
-                    override?: boolean;
                 };
             };
         };
@@ -2515,140 +2397,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A mistake on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A service is not available; Retry-After tells when to try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    getTransitions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ModelTransitions"];
-                    };
-                };
-            };
-            /** @description Invalid input: each offending field and what is accepted */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description No key, or one that is unknown, expired or revoked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The key’s role is too small, or this would concern what is outside its scope */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not possible in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description If-Match names a revision that is not the present one */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2778,15 +2526,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -2894,15 +2633,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3019,277 +2749,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A mistake on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A service is not available; Retry-After tells when to try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    getPromotionPolicy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["PromotionPolicy"];
-                    };
-                };
-            };
-            /** @description Invalid input: each offending field and what is accepted */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description No key, or one that is unknown, expired or revoked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The key’s role is too small, or this would concern what is outside its scope */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not possible in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description If-Match names a revision that is not the present one */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A mistake on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A service is not available; Retry-After tells when to try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    changePromotionPolicy: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag that the change is based on. */
-                "If-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @description How long ago the passed run may have started, in hours. */
-                    max_run_age_hours?: number;
-                    /** @description What a promotion to `canary` needs. */
-                    canary?: string[];
-                    /** @description What a promotion to `stable` needs. */
-                    stable?: string[];
-                    /** @description Why; kept in the audit. */
-                    reason: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["PromotionPolicy"];
-                    };
-                };
-            };
-            /** @description Invalid input: each offending field and what is accepted */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description No key, or one that is unknown, expired or revoked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The key’s role is too small, or this would concern what is outside its scope */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not possible in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description If-Match names a revision that is not the present one */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3419,15 +2878,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3544,15 +2994,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3590,7 +3031,7 @@ export interface operations {
                 error?: string;
             };
             header?: {
-                /** @description A name for this very request: sent again under it within 24 hours, it is counted once. Another request under it: 409. */
+                /** @description A name for this very request: sent again under it within 24 hours, it is done once. Another request under it: 409. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -3676,15 +3117,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -3718,7 +3150,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A name for this very request: sent again under it within 24 hours, it is counted once. Another request under it: 409. */
+                /** @description A name for this very request: sent again under it within 24 hours, it is done once. Another request under it: 409. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -3802,15 +3234,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3941,15 +3364,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4064,15 +3478,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4202,15 +3607,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4331,15 +3727,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4372,7 +3759,10 @@ export interface operations {
     run: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description A name for this very request: sent again under it within 24 hours, it is done once. Another request under it: 409. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4461,15 +3851,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4584,15 +3965,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4718,15 +4090,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -4838,15 +4201,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4970,15 +4324,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5008,19 +4353,22 @@ export interface operations {
             };
         };
     };
-    listRunResults: {
+    cancelRun: {
         parameters: {
-            query?: {
-                limit?: number;
-                cursor?: string;
-            };
+            query?: never;
             header?: never;
             path: {
                 run_id: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    reason: string;
+                };
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -5031,10 +4379,7 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         success: true;
-                        data: components["schemas"]["CaseResult"][];
-                        page: {
-                            next_cursor: string | null;
-                        };
+                        data: components["schemas"]["Run"];
                     };
                 };
             };
@@ -5094,15 +4439,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5224,15 +4560,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5380,15 +4707,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5500,15 +4818,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5628,15 +4937,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5782,15 +5082,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -5904,15 +5195,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6041,15 +5323,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6159,15 +5432,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6291,15 +5555,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6414,15 +5669,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6575,15 +5821,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -6693,15 +5930,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6821,15 +6049,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6980,15 +6199,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7105,15 +6315,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7244,15 +6445,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7376,15 +6568,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7498,15 +6681,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7655,15 +6829,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -7773,15 +6938,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7901,15 +7057,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8060,15 +7207,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8182,15 +7320,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8325,15 +7454,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8443,15 +7563,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8572,15 +7683,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8721,15 +7823,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -8839,15 +7932,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8967,15 +8051,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9120,15 +8195,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -9244,15 +8310,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9377,15 +8434,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -9496,15 +8544,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9647,15 +8686,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -9779,15 +8809,6 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorEnvelope"];
                 };
             };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
             /** @description Too many requests */
             429: {
                 headers: {
@@ -9897,15 +8918,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10029,15 +9041,6 @@ export interface operations {
             };
             /** @description Too large */
             413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };

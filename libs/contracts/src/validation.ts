@@ -1,5 +1,5 @@
 import { CaseResult } from './case-result.js';
-import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
+import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelId, ModelRef } from './registry.js';
 import { pageOf, PageRequest } from './page.js';
 import { NoInput, request } from './request.js';
@@ -22,6 +22,20 @@ export class RunRequest extends ModelRef {
 }
 
 const RunId = (): PropertyDecorator => Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' });
+/** What makes a retry known: the same name is the same run for 24 hours. */
+export class RequestName {
+  @Text({ max: 64 })
+  name!: string;
+
+  /** Of what was asked for. The same name with another is refused. */
+  @Text({ max: 64 })
+  payload_sha256!: string;
+}
+
+export class RunStart extends RunRequest {
+  @Part(() => RequestName, { optional: true })
+  request?: RequestName;
+}
 
 export class RunRef {
   @RunId()
@@ -67,9 +81,26 @@ export class SignatureCheck {
   problems!: string[];
 }
 
+export class RunProgress {
+  @Whole({ description: 'Cases that have been judged.' })
+  done!: number;
+
+  @Whole()
+  total!: number;
+}
+
 export class Run extends RunResult {
   @ModelId()
   model_id!: string;
+
+  @Part(() => RunProgress)
+  progress!: RunProgress;
+
+  @Whole({ description: '0: it waits for its turn. It counts up each time that a replica begins the run, anew where another one died.' })
+  attempt!: number;
+
+  @Text({ max: 100, nullable: true, description: 'Who called it off; null: nobody did.' })
+  cancelled_by!: string | null;
 
   @OneOf(runTriggers)
   trigger!: RunTrigger;
@@ -105,6 +136,43 @@ export class RunResultsRequest extends PageRequest {
 }
 
 export class RunResultsPage extends pageOf(CaseResult) {}
+export class RunCancellation extends RunRef {
+  @Line({ max: 500 })
+  reason!: string;
+}
+
+export const runEvents = ['started', 'progress', 'finished'] as const;
+export type RunEventName = (typeof runEvents)[number];
+
+/**
+ * A fact about a run, on the stream of facts under `emr.evt.validation.<event>`. `started` comes once for each attempt and `finished` once for
+ * each run, whatever dies; `progress` at most once a second, and may get lost.
+ */
+export class RunEvent extends RunResult {
+  @Text({ max: 200, description: 'Also its Nats-Msg-Id: what is sent again has the same.' })
+  event_id!: string;
+
+  @OneOf(runEvents)
+  event!: RunEventName;
+
+  @Instant()
+  at!: string;
+
+  @ModelId()
+  model_id!: string;
+
+  @OneOf(runTriggers)
+  trigger!: RunTrigger;
+
+  @Whole()
+  attempt!: number;
+
+  @Part(() => RunProgress)
+  progress!: RunProgress;
+
+  @Text({ min: 0, max: 1000 })
+  reason!: string;
+}
 
 /** Asks again for a run until it is over: the answer comes when it is, or after wait_ms with status `running`. */
 export class RunAwait extends RunRef {
@@ -256,8 +324,9 @@ export class GateEvidence {
   newest_run!: FinishedRun | null;
 }
 
-export const startRun = request('validation.start_run', { input: RunRequest, output: Run });
+export const startRun = request('validation.start_run', { input: RunStart, output: Run });
 export const awaitRun = request('validation.await_run', { input: RunAwait, output: RunResult });
+export const cancelRun = request('validation.cancel_run', { input: RunCancellation, output: Run });
 export const getRun = request('validation.get_run', { input: RunRef, output: Run });
 export const listRunResults = request('validation.list_run_results', { input: RunResultsRequest, output: RunResultsPage });
 export const startNightly = request('validation.start_nightly', { input: NoInput, output: NightlyState });
@@ -266,3 +335,11 @@ export const getHistory = request('validation.get_history', { input: HistoryRequ
 export const getRegressionReport = request('validation.get_regression_report', { input: ReportRequest, output: RegressionReport });
 /** The asker is asked itself, and must hear in time that nobody answers. */
 export const getGateEvidence = request('validation.get_gate_evidence', { input: ModelRef, output: GateEvidence, timeout_ms: 1_000 });
+
+export const subjectOfRun = (event: RunEventName): string => `emr.evt.validation.${event}`;
+
+/** Runs that wait, one message each, `{run_id}`. PostgreSQL says what is to be done: a message wakes whoever may do it. */
+export const runQueue = { name: 'EMR_JOBS', subjects: 'emr.jobs.>', subject: 'emr.jobs.validation.run', durable: 'validation' } as const;
+
+/** Told on core NATS when a run is over, also when it was cancelled, `{run_id}`. It may get lost: whoever waits also looks. */
+export const runOverNotice = 'emr.notice.validation.run_over';

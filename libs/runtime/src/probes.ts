@@ -27,6 +27,11 @@ export class Readiness {
     return this.phase === 'starting';
   }
 
+  /** From the signal on: before requests in hand are finished, and parts are told to stop. */
+  get isStopping(): boolean {
+    return this.phase === 'stopping';
+  }
+
   started(): void {
     this.phase = 'running';
   }

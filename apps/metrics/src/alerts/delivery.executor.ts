@@ -7,7 +7,7 @@ import { Nats } from '#runtime/nats.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { DeliveriesStore, leaseMs, type Outcome } from './deliveries.store.js';
 import { EGRESS } from './egress.provider.js';
-import { ensureFactStream } from './fact.stream.js';
+import { ensureFactStream } from '#runtime/fact.stream.js';
 import { bodyFor, signature } from './notification.js';
 import { type DeliveryEntity, WebhookEntity } from './webhook.entity.js';
 

@@ -3,7 +3,6 @@ import {
   type ConsumerInfo,
   DeliverPolicy,
   DiscardPolicy,
-  JetStreamApiError,
   type JetStreamManager,
   RetentionPolicy,
   StorageType,
@@ -11,6 +10,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
+import { foundOrMade } from '#runtime/found-or-made.js';
 import { type Logger } from '#runtime/logger.js';
 import { type StreamPlace } from './count-batch.js';
 
@@ -79,16 +79,3 @@ const addConsumer = (manager: JetStreamManager): Promise<ConsumerInfo> =>
     max_deliver: -1,
     max_ack_pending: maxAckPending,
   });
-
-const notFound = 404;
-
-async function foundOrMade<Info>(look: Promise<Info>, make: () => Promise<Info>): Promise<Info> {
-  try {
-    return await look;
-  } catch (error) {
-    const absent =
-      error instanceof JetStreamApiError ? error.status === notFound : error instanceof Error && /not found/.test(error.message);
-    if (!absent) throw error;
-    return make();
-  }
-}

@@ -1,20 +1,15 @@
-import { DiscardPolicy, JetStreamApiError, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { factStream } from '#contracts/alerts.js';
+import { foundOrMade } from './found-or-made.js';
 
 const day = 24 * 60 * 60_000;
 const maxBytes = 256 * 1024 ** 2;
-const notFound = 404;
 
 /** Makes the stream of facts where it is missing; what is there stays as an operator set it. Full means that the oldest go. */
 export async function ensureFactStream(manager: JetStreamManager): Promise<void> {
-  try {
-    await manager.streams.info(factStream.name);
-  } catch (error) {
-    const isAbsent =
-      error instanceof JetStreamApiError ? error.status === notFound : error instanceof Error && /not found/.test(error.message);
-    if (!isAbsent) throw error;
-    await manager.streams.add({
+  await foundOrMade(manager.streams.info(factStream.name), () =>
+    manager.streams.add({
       name: factStream.name,
       subjects: [factStream.subjects],
       storage: StorageType.File,
@@ -23,6 +18,6 @@ export async function ensureFactStream(manager: JetStreamManager): Promise<void>
       max_bytes: maxBytes,
       max_age: nanos(7 * day),
       duplicate_window: nanos(120_000),
-    });
-  }
+    }),
+  );
 }
