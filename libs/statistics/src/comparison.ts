@@ -29,6 +29,7 @@ export type TestName =
   | 'mcnemar_exact'
   | 'mcnemar_mid_p'
   | 'paired_bootstrap'
+  | 'sign_flip'
   | 'delong'
   | 'wilcoxon_exact'
   | 'wilcoxon_normal'
