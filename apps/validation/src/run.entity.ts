@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { type CaseResult } from '#contracts/case-result.js';
+import { type CaseComparison } from '#contracts/comparison.js';
 import {
   type NightlySummary,
   type Run,
@@ -73,6 +74,12 @@ export class RunEntity implements Run {
 
   @Column('jsonb', { nullable: true })
   signature_check!: SignatureCheck | null;
+
+  @Column('jsonb')
+  comparisons!: CaseComparison[];
+
+  @Column('integer', { nullable: true })
+  policy_revision!: number | null;
 }
 
 /** One night's round, or one that was asked for. At most one is unfinished at a time. */

@@ -5,7 +5,9 @@ import { type CaseResult } from '#contracts/case-result.js';
 import { type RunTrigger } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
 import { CasesExecutor } from './cases.executor.js';
-import { compareWithBaseline, runStatus } from './regression.js';
+import { BaselinesStore } from './comparing/baselines.store.js';
+import { ComparisonExecutor } from './comparing/comparison.executor.js';
+import { runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
 import { calledOff, leaseMs, RunsStore } from './runs.store.js';
 import { type TestCaseEntity } from './test-case.entity.js';
@@ -32,6 +34,8 @@ export class RunExecutor implements OnModuleDestroy {
     private readonly runs: RunsStore,
     private readonly logger: Logger,
     private readonly cases: CasesExecutor,
+    private readonly comparison: ComparisonExecutor,
+    private readonly baselines: BaselinesStore,
   ) {}
 
   onModuleDestroy(): Promise<void> {
@@ -79,6 +83,10 @@ export class RunExecutor implements OnModuleDestroy {
         ? calledOff(run, 'the service stopped before this run began; run it again')
         : await this.judged(run, model, cases);
       await this.store(completed);
+      // Whatever fails here is made up for before the next comparison.
+      await this.baselines.follow(model.name).catch((error: unknown) => {
+        this.logger.failure('Baselines could not be stored', error, { run_id: run.run_id });
+      });
       return completed;
     } finally {
       clearInterval(alive);
@@ -97,17 +105,13 @@ export class RunExecutor implements OnModuleDestroy {
     if (this.callOff.signal.aborted) return calledOff(run, 'the service had to stop before this run was over; run it again');
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
-    const baseline = await this.runs.baselineOf(model.model_id, model.name);
-    const { regression_detected, regression_severity, regressed } = compareWithBaseline(results, baseline?.results ?? []);
+    const compared = await this.comparison.compare(run.run_id, model, results);
     return {
       ...run,
       ...counts,
       status: runStatus(counts),
       completed_at: new Date().toISOString(),
-      regression_detected,
-      regression_severity,
-      baseline_run_id: baseline?.run_id ?? null,
-      regressed_test_case_ids: regressed,
+      ...compared,
       results,
       reason: reasonOf(model, cases),
       signature_check,

@@ -21,7 +21,7 @@ import { KnownModels } from './known-models.store.js';
 import { regressionReport } from './regression.js';
 import { RunExecutor } from './run.executor.js';
 import { type RunEntity } from './run.entity.js';
-import { RunsStore } from './runs.store.js';
+import { runNotFound, RunsStore } from './runs.store.js';
 import { TestCasesStore } from './test-cases.store.js';
 
 const pollMs = 100;
@@ -89,8 +89,6 @@ export class RunsHandlers {
     return { model_id, period_days: days, ...regressionReport(finished, { now: Date.now(), days }) };
   }
 }
-
-const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
 
 const shown = ({ lease_until: _, nightly_id: __, ...run }: RunEntity): Run => run;
 

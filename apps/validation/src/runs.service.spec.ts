@@ -2,7 +2,6 @@ import pg from 'pg';
 import { type DataSource, type Logger } from 'typeorm';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
-import { type KnownModels } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 import { RunsStore } from './runs.store.js';
 import { validationSchema } from './validation.module.js';
@@ -20,7 +19,7 @@ const seed = `
   INSERT INTO validation.runs
   SELECT 'validation_model_' || n, 'mlb_model_' || lpad(to_hex(n % 200), 8, '0'), 'manual', CASE WHEN n % 5 = 0 THEN 'night_' || n / 1000 END,
     CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'passed' END, now() - n * interval '86.4 seconds', now(), now(),
-    5, 5, 0, 0, false, 'none', NULL, '[]', '[]', ''
+    5, 5, 0, 0, false, 'none', NULL, '[]', '[]', '', NULL, '[]', NULL
   FROM generate_series(1, 100000) n`;
 
 describe('100,000 stored runs', () => {
@@ -39,7 +38,7 @@ describe('100,000 stored runs', () => {
     await client.query(`${seed}; ANALYZE validation.runs`);
     await client.end();
     source.logger = { logQuery: (query: string, parameters: unknown[] = []) => void asked.push({ query, parameters }) } as Logger;
-    runs = new RunsStore(source.getRepository(RunEntity), { stableVersionOf: () => undefined } as unknown as KnownModels);
+    runs = new RunsStore(source.getRepository(RunEntity));
   }, 90_000);
 
   afterAll(async () => {
@@ -51,7 +50,6 @@ describe('100,000 stored runs', () => {
     ['history', 'runs_of_model', () => runs.since(model_id, 30)],
     ['report', 'runs_of_model', () => runs.since(model_id, 7)],
     ['run', '', () => runs.find('validation_model_7')],
-    ['baseline', 'runs_passed_of_model', () => runs.baselineOf(model_id, 'any')],
     ['night', 'runs_of_nightly', () => runs.ofNightly('night_7')],
     ['sweep for lost runs', 'runs_running', () => runs.giveUpLost()],
   ])('are not read whole for a %s', async (_, index, read) => {

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, LessThan, MoreThan, Repository } from 'typeorm';
+import { AppError } from '#contracts/errors.js';
 import { type RunTrigger } from '#contracts/validation.js';
-import { KnownModels } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 
 /** How long a run may go without a sign of whoever runs it. */
@@ -13,6 +13,8 @@ const dayMs = 86_400_000;
 const maxRuns = 1_000;
 
 export const leaseFrom = (now: number): string => new Date(now + leaseMs).toISOString();
+
+export const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
 
 /** A run of which nothing is known but that it did not come to its end. */
 export const calledOff = (run: RunEntity, reason: string): RunEntity => ({
@@ -25,10 +27,7 @@ export const calledOff = (run: RunEntity, reason: string): RunEntity => ({
 
 @Injectable()
 export class RunsStore {
-  constructor(
-    @InjectRepository(RunEntity, 'validation') private readonly runs: Repository<RunEntity>,
-    private readonly known: KnownModels,
-  ) {}
+  constructor(@InjectRepository(RunEntity, 'validation') private readonly runs: Repository<RunEntity>) {}
 
   find(run_id: string): Promise<RunEntity | null> {
     return this.runs.findOneBy({ run_id });
@@ -57,6 +56,8 @@ export class RunsStore {
       results: [],
       reason: '',
       signature_check: null,
+      comparisons: [],
+      policy_revision: null,
     };
     for (let second = Math.floor(now / 1000); ; second++) {
       const named = { ...run, run_id: `validation_${model_id}_${second}` };
@@ -88,13 +89,6 @@ export class RunsStore {
     }
   }
 
-  /** The latest passed run of the stable version of the same name; without one, of the model itself. */
-  async baselineOf(model_id: string, name: string): Promise<RunEntity | null> {
-    const stable = this.known.stableVersionOf(name);
-    const ofStable = stable ? await this.latestPassed(stable.model_id) : null;
-    return ofStable ?? this.latestPassed(model_id);
-  }
-
   /** Newest first. */
   since(model_id: string, days: number): Promise<RunEntity[]> {
     return this.runs.find({
@@ -121,9 +115,5 @@ export class RunsStore {
       where: { nightly_id, status: In(['passed', 'failed', 'error']) },
       select: { run_id: true, status: true, regression_detected: true },
     });
-  }
-
-  private latestPassed(model_id: string): Promise<RunEntity | null> {
-    return this.runs.findOne({ where: { model_id, status: 'passed' }, order: { started_at: 'DESC' } });
   }
 }

@@ -1,4 +1,5 @@
 import { CaseResult } from './case-result.js';
+import { CaseComparison, severities, type Severity } from './comparison.js';
 import { Bool, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelId, ModelRef } from './registry.js';
 import { NoInput, request } from './request.js';
@@ -6,8 +7,7 @@ import { NoInput, request } from './request.js';
 export const runStatuses = ['running', 'passed', 'failed', 'error'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
-export const severities = ['none', 'low', 'medium', 'high'] as const;
-export type Severity = (typeof severities)[number];
+export { type Severity };
 
 export class RunRequest extends ModelRef {
   @Texts({ max: 100, min_items: 1, max_items: 1000, optional: true, description: 'Default: every case that applies to the model.' })
@@ -17,8 +17,10 @@ export class RunRequest extends ModelRef {
   wait?: boolean;
 }
 
+export const RunId = (): PropertyDecorator => Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' });
+
 export class RunRef {
-  @Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' })
+  @RunId()
   run_id!: string;
 }
 
@@ -74,14 +76,20 @@ export class Run extends RunResult {
   @Instant({ nullable: true })
   completed_at!: string | null;
 
-  @Text({ max: 120, nullable: true, description: 'The run it was compared with.' })
+  @Text({ max: 120, nullable: true, description: 'The run it was compared with; null: with none, or with several.' })
   baseline_run_id!: string | null;
 
-  @Texts({ max: 100, max_items: 1000, description: 'Cases that passed in the baseline run and do not now.' })
+  @Texts({ max: 100, max_items: 1000, description: 'Cases with a comparison that says `regressed`.' })
   regressed_test_case_ids!: string[];
 
   @Parts(() => CaseResult)
   results!: CaseResult[];
+
+  @Parts(() => CaseComparison, { description: 'Every figure of a case against its baseline.' })
+  comparisons!: CaseComparison[];
+
+  @Whole({ min: 1, nullable: true, description: 'What it was judged by: `GET /validation/policy?revision=`. null: not compared.' })
+  policy_revision!: number | null;
 
   @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
   signature_check!: SignatureCheck | null;
