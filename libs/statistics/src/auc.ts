@@ -2,14 +2,18 @@ import type { Comparison, Measured, Unmeasurable } from './comparison.js';
 import { normalQuantileAbove, normalTwoSided } from './distributions.js';
 import { atOnce, type Steps } from './steps.js';
 
+const rowsAStep = 5_000;
+
 /**
  * The area under the ROC curve, 0..1: the probability that a row with the positive label has a higher score than one without, ties counted
  * half. `scores` are any finite numbers, `positive` holds 1 for a row that has the label, else 0. It needs all rows at once. `one_class_only` where all rows or none have the label. Source: Hanley, McNeil, Radiology 143, 1982.
  */
-export function auc(scores: Float64Array, positive: Uint8Array): Measured {
-  const placements = placementsOf(scores, positive);
+export function* aucSteps(scores: Float64Array, positive: Uint8Array): Steps<Measured> {
+  const placements = yield* placementsOf(scores, positive);
   return 'reason' in placements ? placements : placements.auc;
 }
+
+export const auc = (scores: Float64Array, positive: Uint8Array): Measured => atOnce(aucSteps(scores, positive));
 
 /**
  * Compares the areas under the ROC curves of two models on the same rows: their difference is normal with the variance of DeLong, DeLong,
@@ -22,9 +26,8 @@ export function* compareAucSteps(
   positive: Uint8Array,
   confidence = 0.95,
 ): Steps<Comparison | Unmeasurable> {
-  const ours = placementsOf(candidate, positive);
-  yield;
-  const theirs = placementsOf(baseline, positive);
+  const ours = yield* placementsOf(candidate, positive);
+  const theirs = yield* placementsOf(baseline, positive);
   if ('reason' in ours) return ours;
   if ('reason' in theirs) return theirs;
   yield;
@@ -61,14 +64,17 @@ export const compareAuc = (
 ): Comparison | Unmeasurable => atOnce(compareAucSteps(candidate, baseline, positive, confidence));
 
 /** For each row the share of the other class that it is on the right side of, ties half; and their mean, the area. */
-function placementsOf(scores: Float64Array, positive: Uint8Array): { of: Float64Array; auc: number } | Unmeasurable {
+function* placementsOf(scores: Float64Array, positive: Uint8Array): Steps<{ of: Float64Array; auc: number } | Unmeasurable> {
   if (scores.length !== positive.length) throw new RangeError(`${scores.length} scores for ${positive.length} labels`);
   if (positive.some((flag) => flag > 1)) throw new RangeError('A row is 1 (has the label) or 0');
   const n = scores.length;
   if (n === 0) return { reason: 'no_rows' };
   if (!scores.every(Number.isFinite)) return { reason: 'not_a_number' };
+  yield;
   const withLabel = scores.filter((_, row) => positive[row] === 1).sort();
+  yield;
   const without = scores.filter((_, row) => positive[row] === 0).sort();
+  yield;
   if (withLabel.length === 0 || without.length === 0) return { reason: 'one_class_only' };
   const of = new Float64Array(n);
   let total = 0;
@@ -77,6 +83,7 @@ function placementsOf(scores: Float64Array, positive: Uint8Array): { of: Float64
     const below = countBelow(others, scores[row]!, false) + countBelow(others, scores[row]!, true);
     of[row] = (positive[row] ? below : 2 * others.length - below) / 2 / others.length;
     if (positive[row]) total += below / 2;
+    if (row % rowsAStep === 0) yield;
   }
   return { of, auc: total / (withLabel.length * without.length) };
 }

@@ -26,7 +26,9 @@ export function* wilcoxonSteps(differences: Float64Array, confidence = 0.95): St
   const n = differences.length;
   if (n === 0) return { reason: 'no_rows' };
   if (!differences.every(Number.isFinite)) return { reason: 'not_a_number' };
-  const ranks = signedRanks(differences);
+  const ranks = yield* signedRanks(differences);
+  yield;
+  const ascending = differences.slice().sort();
   yield;
   const half = ranks.sum / 2;
   const deviation = Math.sqrt(ranks.variance);
@@ -39,7 +41,7 @@ export function* wilcoxonSteps(differences: Float64Array, confidence = 0.95): St
     statistic: ranks.positive < half ? -z : z,
     p: atMost ? Math.min(1, 2 * atMost[Math.min(ranks.positive, ranks.sum - ranks.positive)]!) : normalTwoSided(z),
     scale: 'difference',
-    ...(yield* pseudoMedian(differences.slice().sort(), (1 - confidence) / 2, atMost)),
+    ...(yield* pseudoMedian(ascending, (1 - confidence) / 2, atMost)),
     confidence,
     n,
     rank_biserial: ranks.sum === 0 ? 0 : (2 * ranks.positive - ranks.sum) / ranks.sum,
@@ -50,13 +52,15 @@ export const wilcoxonSignedRank = (differences: Float64Array, confidence?: numbe
   atOnce(wilcoxonSteps(differences, confidence));
 
 /** W⁺, W⁺ + W⁻ and the variance of W⁺ under the null hypothesis, with mean ranks for ties and Pratt's ranks for zeros. */
-function signedRanks(differences: Float64Array): { positive: number; sum: number; variance: number; zeros: number; tied: boolean } {
+function* signedRanks(differences: Float64Array): Steps<{ positive: number; sum: number; variance: number; zeros: number; tied: boolean }> {
   // Without a function that compares, the sort of typed arrays is ninety times as fast.
   const above = differences.filter((difference) => difference > 0).sort();
+  yield;
   const below = differences
     .filter((difference) => difference < 0)
     .map(Math.abs)
     .sort();
+  yield;
   const zeros = differences.length - above.length - below.length;
   let [positive, sum, squares] = [0, 0, 0];
   let tied = false;

@@ -7,7 +7,7 @@ import { type Steps } from '#statistics/steps.js';
 import { wilcoxonSteps } from '#statistics/wilcoxon.js';
 import { type RowOutcome } from '../judging/rows.js';
 import { type Classes, classesOf, labelRow, numberRow } from './answers.js';
-import { metricOf, ranked } from './metrics.js';
+import { metricOf, rankedSteps } from './metrics.js';
 
 /** Any will do; the same rows are to give the same answer. */
 const seed = 1;
@@ -68,12 +68,10 @@ function* accuracies({ candidate, baseline }: Pairs): Steps<Comparison | Unmeasu
 }
 
 function* areas({ candidate, baseline }: Pairs, classes: Classes): Steps<Comparison | Unmeasurable> {
-  const ours = ranked(candidate, classes);
-  yield;
-  const theirs = ranked(baseline, classes);
+  const ours = yield* rankedSteps(candidate, classes);
+  const theirs = yield* rankedSteps(baseline, classes);
   if ('reason' in ours) return ours;
   if ('reason' in theirs) return theirs;
-  yield;
   return yield* compareAucSteps(ours.scores, theirs.scores, ours.positive);
 }
 

@@ -1,4 +1,4 @@
-import { auc } from '#statistics/auc.js';
+import { aucSteps } from '#statistics/auc.js';
 import { accuracy, type Average, f1, macro, precision, recall } from '#statistics/classification.js';
 import { type Measured, reasons, type Unmeasurable } from '#statistics/comparison.js';
 import { type Metric, MetricSums } from '#statistics/metric.js';
@@ -48,14 +48,17 @@ export function metricOf(name: string, classes: Classes, first: RowOutcome | und
 }
 
 /** What `auc` ranks: the probabilities of one of two labels, whichever: of the other it is the same. */
-export function ranked(outcomes: readonly RowOutcome[], { labels, positive }: Classes): Ranked | Unmeasurable {
+export function* rankedSteps(outcomes: readonly RowOutcome[], { labels, positive }: Classes): Steps<Ranked | Unmeasurable> {
   if (labels.length > 2) return { reason: 'more_than_two_labels' };
   const rowOf = probabilityOf(positive ?? labels.at(-1) ?? '');
-  const rows = outcomes.map(rowOf);
-  return {
-    scores: Float64Array.from(rows, ({ probability }) => probability),
-    positive: Uint8Array.from(rows, ({ happened }) => Number(happened)),
-  };
+  const rows: Ranked = { scores: new Float64Array(outcomes.length), positive: new Uint8Array(outcomes.length) };
+  for (const [index, outcome] of outcomes.entries()) {
+    if (index % rowsAStep === 0) yield;
+    const { happened, probability } = rowOf(outcome);
+    rows.scores[index] = probability;
+    rows.positive[index] = Number(happened);
+  }
+  return rows;
 }
 
 export interface Ranked {
@@ -76,16 +79,16 @@ export function* figuresSteps(names: readonly string[], outcomes: readonly RowOu
   const figures: Figures = { metrics: {}, not_measured: {} };
   for (const name of names) {
     yield;
-    const value = name === 'auc' ? aucOf(outcomes, classes) : yield* valueOf(metricOf(name, classes, outcomes[0]), outcomes);
+    const value = name === 'auc' ? yield* aucOf(outcomes, classes) : yield* valueOf(metricOf(name, classes, outcomes[0]), outcomes);
     if (typeof value === 'number') figures.metrics[name] = value;
     else figures.not_measured[name] = reasons[value.reason];
   }
   return figures;
 }
 
-function aucOf(outcomes: readonly RowOutcome[], classes: Classes): Measured {
-  const rows = ranked(outcomes, classes);
-  return 'reason' in rows ? rows : auc(rows.scores, rows.positive);
+function* aucOf(outcomes: readonly RowOutcome[], classes: Classes): Steps<Measured> {
+  const rows = yield* rankedSteps(outcomes, classes);
+  return 'reason' in rows ? rows : yield* aucSteps(rows.scores, rows.positive);
 }
 
 function* valueOf(metric: Metric<RowOutcome> | Unmeasurable, outcomes: readonly RowOutcome[]): Steps<Measured> {
