@@ -75,7 +75,7 @@ export class RunEntity implements Run {
   @Column('jsonb', { nullable: true })
   signature_check!: SignatureCheck | null;
 
-  @Column('jsonb')
+  @Column('jsonb', { default: [] })
   comparisons!: CaseComparison[];
 
   @Column('integer', { nullable: true })

@@ -19,7 +19,7 @@ const seed = `
   INSERT INTO validation.runs
   SELECT 'validation_model_' || n, 'mlb_model_' || lpad(to_hex(n % 200), 8, '0'), 'manual', CASE WHEN n % 5 = 0 THEN 'night_' || n / 1000 END,
     CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'passed' END, now() - n * interval '86.4 seconds', now(), now(),
-    5, 5, 0, 0, false, 'none', NULL, '[]', '[]', '', NULL, '[]', NULL
+    5, 5, 0, 0, false, 'none', NULL, '[]', '[]', ''
   FROM generate_series(1, 100000) n`;
 
 describe('100,000 stored runs', () => {

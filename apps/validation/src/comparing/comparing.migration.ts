@@ -45,7 +45,6 @@ export class Comparing1700000000014 implements MigrationInterface {
         '{"medium": 0.1, "high": 0.25}', now(), 'system'
       );
       ALTER TABLE validation.runs ADD COLUMN comparisons jsonb NOT NULL DEFAULT '[]', ADD COLUMN policy_revision integer;
-      ALTER TABLE validation.runs ALTER COLUMN comparisons DROP DEFAULT;
     `);
   }
 
