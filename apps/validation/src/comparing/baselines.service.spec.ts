@@ -1,12 +1,17 @@
 import { type DataSource, In } from 'typeorm';
 import { type CaseResult } from '#contracts/case-result.js';
+import { type Model } from '#contracts/registry.js';
 import { defaultBands, defaultPolicy } from '#statistics/difference.js';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
+import { type KnownModels } from '../known-models.store.js';
+import { RowOutcomesStore } from '../row-outcomes.store.js';
 import { RunEntity } from '../run.entity.js';
 import { TestCaseEntity } from '../test-case.entity.js';
 import { validationSchema } from '../validation.module.js';
 import { BaselineEntity } from './baseline.entity.js';
+import { BaselinesStore } from './baselines.store.js';
+import { ComparisonExecutor } from './comparison.executor.js';
 import { followStable } from './follow-stable.js';
 import { PolicyStore } from './policy.store.js';
 
@@ -96,6 +101,47 @@ describe('following the stable version', () => {
     const prunable = `SELECT run_id FROM validation.runs WHERE model_id = 'kept'
       AND NOT EXISTS (SELECT FROM validation.baselines WHERE baselines.run_id = runs.run_id)`;
     expect(await source.query(prunable)).toEqual([{ run_id: old }]);
+  });
+});
+
+describe('comparing a run', () => {
+  it('makes up for baselines that a process which was killed did not come to store', async () => {
+    const name = 'Made up for';
+    const stable = await passed('killed', 1, ['a', 'b']);
+    const known = { stableVersionOf: () => ({ model_id: 'killed', name }) } as unknown as KnownModels;
+    const comparison = new ComparisonExecutor(new BaselinesStore(source, known), new RowOutcomesStore(source), new PolicyStore(source));
+    const result = (test_case_id: string, outcome: CaseResult['outcome']): CaseResult => {
+      return { test_case_id, type: 'unit', revision: 1, outcome, duration_ms: 1, reason: '', checks: [] };
+    };
+    const run = await comparison.compare('a_candidate', { name } as Model, [
+      result('a', 'failed'),
+      result('b', 'passed'),
+      result('c', 'failed'),
+    ]);
+    expect(run).toMatchObject({ regression_severity: 'high', baseline_run_id: stable, regressed_test_case_ids: ['a'], policy_revision: 1 });
+    expect(run.comparisons.map(({ verdict }) => verdict)).toEqual(['regressed', 'no_difference', 'not_compared']);
+    expect(await runs(name)).toEqual({ a: stable, b: stable });
+  });
+
+  it('says so where the rows of its baseline are of another data set, or no longer there', async () => {
+    const name = 'Other rows';
+    const baseline = await passed('rows', 1, ['a', 'b']);
+    const candidate = await passed('rows_candidate', 2, ['a', 'b']);
+    const rows = new RowOutcomesStore(source);
+    const outcomes = [{ row: 1, label: 1, prediction: 1 }];
+    await rows.keep({ run_id: baseline, test_case_id: 'a', data_set_id: 'one' }, outcomes);
+    for (const test_case_id of ['a', 'b']) await rows.keep({ run_id: candidate, test_case_id, data_set_id: 'other' }, outcomes);
+    const known = { stableVersionOf: () => ({ model_id: 'rows', name }) } as unknown as KnownModels;
+    const comparison = new ComparisonExecutor(new BaselinesStore(source, known), rows, new PolicyStore(source));
+    const results = ['a', 'b'].map((test_case_id): CaseResult => {
+      const head = { test_case_id, type: 'regression', revision: 1, outcome: 'passed', duration_ms: 1, reason: '', checks: [] } as const;
+      return { ...head, checks: [], metrics: { accuracy: 1 }, not_measured: {} };
+    });
+    const { comparisons } = await comparison.compare(candidate, { name } as Model, results);
+    expect(comparisons.filter(({ metric }) => metric === 'accuracy').map(({ verdict, reason }) => [verdict, reason])).toEqual([
+      ['not_compared', 'the baseline judged another data set'],
+      ['not_compared', 'the rows of a run are no longer there'],
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { type Baseline } from '#contracts/baseline.js';
 import { type Measured } from '#contracts/case-result.js';
 import { type NewPolicy } from '#contracts/policy.js';
 import { defaultBands, defaultPolicy } from '#statistics/difference.js';
@@ -8,7 +9,7 @@ import { atOnce } from '#statistics/steps.js';
 import { type RowOutcome } from '../judging/rows.js';
 import { compareErrors, compareLatency } from './compare-load.js';
 import { compareMetricSteps, type Pairs } from './compare-rows.js';
-import { type ComparedMetric, compareRun, type RunComparison } from './compare-run.js';
+import { type ComparedCase, type ComparedMetric, compareRun, type RunComparison } from './compare-run.js';
 
 // The figures in docs/statistics.md: SIMULATION_RUNS=2000 npm test -- apps/validation/src/comparing/simulation. SIMULATION_SEED is 1 if not given.
 const runs = Number(process.env.SIMULATION_RUNS ?? 12);
@@ -74,12 +75,12 @@ function simulated(worse: 0 | 1): RunComparison {
       { metric: 'error_rate', comparison: compareErrors(slow, fast) },
     ],
   ];
-  const baseline = {
+  const baseline: Omit<Baseline, 'test_case_id'> = {
     ...{ name: 'Any', type: 'regression', revision: 1, data_set_id: null, run_id: 'validation_a_1', model_id: 'a' },
     ...{ run_started_at: '', stored_at: '', pinned_at: null, pinned_by: null, pin_reason: null },
-  } as const;
+  };
   return compareRun(
-    metrics.map((all, index) => {
+    metrics.map((all, index): ComparedCase => {
       const test_case_id = `case_${index}`;
       return { result: { test_case_id, outcome: 'passed', revision: 1 }, baseline: { ...baseline, test_case_id }, metrics: all };
     }),
