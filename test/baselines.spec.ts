@@ -7,10 +7,11 @@ import { type DataSet } from '#contracts/data-set.js';
 import { type ValidationPolicy } from '#contracts/policy.js';
 import { type Model } from '#contracts/registry.js';
 import { type Run, type RunResult } from '#contracts/validation.js';
-import { type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { type Api, eventually } from './api.harness.js';
+import { TestSuite } from './suite.harness.js';
 
-let suite: ReachableSuite;
+// Of its own: in the shared one there are cases that apply to every model, and nights that judge every stable one.
+let suite: TestSuite;
 let api: Api;
 let server: Server;
 let url: string;
@@ -27,7 +28,7 @@ const versions = new Map<string, Answers>();
 const ofHundred = (wrong: number) => (x: number) => (x * 37) % 100 < wrong;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await TestSuite.start();
   api = suite.api;
   server = createServer((asked, response) => {
     void (async () => {
@@ -47,6 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
+  await suite.close();
 });
 
 const served = (path: string, answers: Partial<Answers> = {}): { serving: { protocol: 'http_json'; url: string } } => {
@@ -212,10 +214,10 @@ describe('a labelled data set', () => {
 describe('a performance case', () => {
   it('shows a slower candidate as a regression', async () => {
     const name = 'Judged by speed';
-    await addCase('speed', name, { type: 'performance', input: {}, load: { concurrency: 8, requests: 200 } });
+    await addCase('speed', name, { type: 'performance', input: {}, load: { concurrency: 20, requests: 100 } });
     const first = await run(await api.registerAs('stable', { name, version: '1.0.0', ...served('/fast', { after_ms: 4 }) }));
     await storedRun(name, first.run_id);
-    const judged = await run(await api.register({ name, version: '1.1.0', ...served('/slow', { after_ms: 20 }) }));
+    const judged = await run(await api.register({ name, version: '1.1.0', ...served('/slow', { after_ms: 300 }) }));
     expect(judged).toMatchObject({
       status: 'passed',
       regression_detected: true,
@@ -225,11 +227,13 @@ describe('a performance case', () => {
     expect(of(judged, 'latency')).toMatchObject({
       test: 'mann_whitney',
       effect_kind: 'ratio',
-      n: 200,
+      n: 100,
       verdict: 'regressed',
       severity: 'high',
     });
     expect(of(judged, 'latency').effect).toBeGreaterThan(1.5);
+    expect(of(judged, 'p95_ms')).toMatchObject({ test: 'fisher_exact', effect_kind: 'ratio', verdict: 'regressed', severity: 'high' });
+    expect(of(judged, 'p99_ms')).toMatchObject({ verdict: 'too_little_data', p: null });
     expect(of(judged, 'error_rate')).toMatchObject({ test: 'fisher_exact', effect: 0, verdict: 'too_little_data' });
   });
 });

@@ -1166,7 +1166,7 @@ export interface components {
             /** @description null: the case has no baseline. */
             baseline_run_id: string | null;
             baseline_model_id: string | null;
-            /** @description `outcome`, a metric of the case, `latency` or `error_rate`. */
+            /** @description `outcome`, a metric of the case, `latency`, `p95_ms`, `p99_ms` or `error_rate`. */
             metric: string;
             /** @description libs/statistics; null for `outcome`, which needs none. */
             test: string | null;

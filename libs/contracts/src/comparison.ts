@@ -20,7 +20,7 @@ export class CaseComparison extends TestCaseRef {
   @Text({ max: 64, nullable: true })
   baseline_model_id!: string | null;
 
-  @Text({ max: 40, description: '`outcome`, a metric of the case, `latency` or `error_rate`.' })
+  @Text({ max: 40, description: '`outcome`, a metric of the case, `latency`, `p95_ms`, `p99_ms` or `error_rate`.' })
   metric!: string;
 
   @Text({ max: 40, nullable: true, description: 'libs/statistics; null for `outcome`, which needs none.' })

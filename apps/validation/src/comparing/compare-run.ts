@@ -40,6 +40,8 @@ const readings: Record<string, { worse: Case['worse']; bands: keyof NewPolicy['b
   rmse: { worse: 'higher', bands: 'error' },
   mape: { worse: 'higher', bands: 'error' },
   latency: { worse: 'higher', bands: 'latency' },
+  p95_ms: { worse: 'higher', bands: 'latency' },
+  p99_ms: { worse: 'higher', bands: 'latency' },
   error_rate: { worse: 'higher', bands: 'failures' },
 };
 

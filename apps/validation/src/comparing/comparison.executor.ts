@@ -4,7 +4,7 @@ import { type Model } from '#contracts/registry.js';
 import { RowOutcomesStore } from '../row-outcomes.store.js';
 import { type BaselineEntity } from './baseline.entity.js';
 import { BaselinesStore } from './baselines.store.js';
-import { compareErrors, compareLatency } from './compare-load.js';
+import { compareErrors, compareLatency, compareTails } from './compare-load.js';
 import { compareMetricSteps, paired } from './compare-rows.js';
 import { type ComparedCase, type ComparedMetric, compareRun, notComparable, type RunComparison } from './compare-run.js';
 import { PolicyStore } from './policy.store.js';
@@ -57,5 +57,7 @@ export class ComparisonExecutor {
 
 const loads = (candidate: Measured, baseline: Measured): ComparedMetric[] => [
   { metric: 'latency', comparison: compareLatency(candidate, baseline) },
+  { metric: 'p95_ms', comparison: compareTails(candidate, baseline, 0.95) },
+  { metric: 'p99_ms', comparison: compareTails(candidate, baseline, 0.99) },
   { metric: 'error_rate', comparison: compareErrors(candidate, baseline) },
 ];

@@ -7,7 +7,7 @@ import { seededRandom } from '#statistics/seeded-random.js';
 import { Sketch } from '#statistics/sketch.js';
 import { atOnce } from '#statistics/steps.js';
 import { type RowOutcome } from '../judging/rows.js';
-import { compareErrors, compareLatency } from './compare-load.js';
+import { compareErrors, compareLatency, compareTails } from './compare-load.js';
 import { compareMetricSteps, type Pairs } from './compare-rows.js';
 import { type ComparedCase, type ComparedMetric, compareRun, type RunComparison } from './compare-run.js';
 
@@ -72,6 +72,8 @@ function simulated(worse: 0 | 1): RunComparison {
     of(ofNumbers, ['mae', 'rmse', 'mape', 'r2']),
     [
       { metric: 'latency', comparison: compareLatency(slow, fast) },
+      { metric: 'p95_ms', comparison: compareTails(slow, fast, 0.95) },
+      { metric: 'p99_ms', comparison: compareTails(slow, fast, 0.99) },
       { metric: 'error_rate', comparison: compareErrors(slow, fast) },
     ],
   ];
@@ -111,7 +113,7 @@ function simulate(worse: 0 | 1): { significant: number; detected: number; of: Re
   return counted;
 }
 
-describe('a run of three cases with fourteen figures', () => {
+describe('a run of three cases with sixteen figures', () => {
   it(
     'raises a false alarm in no more than alpha of the runs where nothing differs',
     () => {
