@@ -43,6 +43,7 @@ beforeAll(async () => {
   const webhook = { name: 'Kept', url: 'http://127.0.0.1:9/', format: 'json' };
   const { webhook_id } = await api.data<{ webhook_id: string }>('/webhooks', { method: 'POST', body: webhook });
   const absent = '01890a5d-ac96-774b-bcce-b302099a8057';
+  const band = { low: 0.1, medium: 0.2, high: 0.3 };
   good = {
     letter_ids: ['1'],
     ...rule,
@@ -58,6 +59,8 @@ beforeAll(async () => {
     data_set_id: 'a'.repeat(64),
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
+    ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
+    bands: { share: band, error: band, latency: band, failures: band },
   };
   routes = await declaredRoutes();
 });
@@ -157,6 +160,8 @@ async function state(): Promise<Record<string, string>> {
     'validation.data_sets',
     'validation.uploads',
     'validation.runs',
+    'validation.baselines',
+    'validation.policies',
     'validation.nightlies',
     'validation.audit',
     'metrics.model_window',

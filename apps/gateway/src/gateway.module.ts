@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, RouterModule } from '@nestjs/core';
 import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
+import { BaselinesController } from './baselines.controller.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
 import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
@@ -38,6 +39,7 @@ class SurfaceModule {
         DeadLettersController,
         ValidationController,
         DataSetsController,
+        BaselinesController,
         FlagsController,
         AlertsController,
         WebhooksController,

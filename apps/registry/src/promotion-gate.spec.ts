@@ -1,6 +1,7 @@
 import { type PromotionRequirement, promotionRequirements } from '#contracts/promotion.js';
 import { modelStatuses } from '#contracts/registry.js';
-import { type FinishedRun, runStatuses, severities } from '#contracts/validation.js';
+import { severities } from '#contracts/comparison.js';
+import { type FinishedRun, runStatuses } from '#contracts/validation.js';
 import { fc } from '#testing/property.js';
 import { allowedNext } from './model-status.js';
 import { type GatePolicy, judgeGate, requirementsOf } from './promotion-gate.js';

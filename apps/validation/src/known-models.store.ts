@@ -1,11 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { inScope } from '#contracts/access.js';
+import { inScope, isNarrowed } from '#contracts/access.js';
 import { modelNotFound } from '#contracts/errors.js';
 import { getModel, listModels, type Model, type ModelStatus, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
+import { currentCaller } from '#runtime/caller.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
+import { followStable } from './comparing/follow-stable.js';
 
 /** From one model to the next in the index: as much work as there are models, however many runs they have. */
 export const modelsWithRuns = `
@@ -26,9 +28,14 @@ export class KnownModels extends VisibleRecords<Model> {
     private readonly bus: Bus,
     database: DataSource,
   ) {
-    const records = views.follow(modelsView, {
+    const records: Followed<Model> = views.follow(modelsView, {
+      // What became stable meanwhile, or cannot be stored now, is seen to before the next comparison.
+      changed: (model) => {
+        if (records.ready && model.status === 'stable') void followStable(database, model).catch(() => undefined);
+      },
       removed: async (model_id) => {
         await database.query('DELETE FROM validation.signatures WHERE model_id = $1', [model_id]);
+        await database.query('DELETE FROM validation.baselines WHERE model_id = $1', [model_id]);
         await database.query('DELETE FROM validation.runs WHERE model_id = $1', [model_id]);
       },
       leftovers: {
@@ -67,6 +74,13 @@ export class KnownModels extends VisibleRecords<Model> {
       cursor = page.next_cursor ?? undefined;
     } while (cursor);
     return models;
+  }
+
+  /** The models that a narrowed key sees; null for any other key, which sees all. */
+  idsInScope(): string[] | null {
+    const { scope } = currentCaller().actor;
+    if (!isNarrowed(scope)) return null;
+    return [...this.models.values()].filter((model) => inScope(scope, model)).map(({ model_id }) => model_id);
   }
 
   stableVersionOf(name: string): Model | undefined {

@@ -1,47 +1,8 @@
 import type { CaseOutcome } from '#contracts/case-result.js';
 import type { Severity } from '#contracts/validation.js';
-import { compareWithBaseline, nightlySummary, type OutcomeOfCase, regressionReport, type ReportedRun, runStatus } from './regression.js';
+import { nightlySummary, regressionReport, type ReportedRun, runStatus } from './regression.js';
 
-const cases = (outcomes: CaseOutcome[]): OutcomeOfCase[] => outcomes.map((outcome, index) => ({ test_case_id: `case_${index}`, outcome }));
 const times = (count: number, outcome: CaseOutcome): CaseOutcome[] => Array.from({ length: count }, () => outcome);
-
-describe('comparing a run with its baseline', () => {
-  it('calls a case regressed when it passed before and does not now', () => {
-    const before = cases(['passed', 'passed', 'passed', 'failed', 'error', 'failed']);
-    const after = cases(['passed', 'failed', 'error', 'failed', 'error', 'passed']);
-    expect(compareWithBaseline(after, before)).toEqual({
-      regression_detected: true,
-      regression_severity: 'high',
-      regressed: ['case_1', 'case_2'],
-    });
-  });
-
-  it.each<[number, number, Severity]>([
-    [0, 20, 'none'],
-    [1, 20, 'low'],
-    [2, 20, 'low'],
-    [3, 20, 'medium'],
-    [5, 20, 'medium'],
-    [6, 20, 'high'],
-    [1, 1, 'high'],
-    [1, 1000, 'low'],
-  ])('%d of %d is %s', (regressed, passed, severity) => {
-    const after = cases([...times(regressed, 'failed'), ...times(passed - regressed, 'passed')]);
-    const { regression_severity, regression_detected } = compareWithBaseline(after, cases(times(passed, 'passed')));
-    expect({ regression_severity, regression_detected }).toEqual({ regression_severity: severity, regression_detected: regressed > 0 });
-  });
-
-  it('compares the cases of both runs only', () => {
-    const before = cases(times(20, 'passed'));
-    expect(compareWithBaseline([{ test_case_id: 'case_0', outcome: 'failed' }], before).regression_severity).toBe('high');
-    expect(compareWithBaseline([{ test_case_id: 'new', outcome: 'failed' }], before)).toEqual({
-      regression_detected: false,
-      regression_severity: 'none',
-      regressed: [],
-    });
-    expect(compareWithBaseline(cases(['failed']), []).regression_detected).toBe(false);
-  });
-});
 
 describe('status of a run', () => {
   it.each<[number, number, number, CaseOutcome]>([

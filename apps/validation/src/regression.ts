@@ -1,45 +1,10 @@
 import type { CaseOutcome } from '#contracts/case-result.js';
 import type { NightlyResult, RegressionReport, Severity, Trend } from '#contracts/validation.js';
 
-/** The largest share of the compared cases that is still low, and still medium. */
-export const lowSeverityShare = 0.1;
-export const mediumSeverityShare = 0.25;
-
 /** The recent runs of a report: the newest third, but at least this many. */
 export const minRecentRuns = 3;
 
 const dayMs = 86_400_000;
-
-export interface OutcomeOfCase {
-  test_case_id: string;
-  outcome: CaseOutcome;
-}
-
-export interface BaselineComparison {
-  regression_detected: boolean;
-  regression_severity: Severity;
-  /** The test_case_ids that passed in the baseline run and do not now, in the order of the outcomes. */
-  regressed: string[];
-}
-
-function severityOf(share: number): Severity {
-  if (share === 0) return 'none';
-  if (share <= lowSeverityShare) return 'low';
-  return share <= mediumSeverityShare ? 'medium' : 'high';
-}
-
-/**
- * Compares a run with its baseline run. A case regresses when it passed in the baseline and is failed or error now. Severity is the share
- * of regressed cases among those that passed in the baseline and were run again: a run of a few cases says nothing of the others.
- * An empty baseline (none yet) compares to `none`.
- */
-export function compareWithBaseline(outcomes: readonly OutcomeOfCase[], baselineOutcomes: readonly OutcomeOfCase[]): BaselineComparison {
-  const passedBefore = new Set(baselineOutcomes.filter(({ outcome }) => outcome === 'passed').map(({ test_case_id }) => test_case_id));
-  const compared = outcomes.filter(({ test_case_id }) => passedBefore.has(test_case_id));
-  const regressed = compared.filter(({ outcome }) => outcome !== 'passed').map(({ test_case_id }) => test_case_id);
-  const regression_severity = severityOf(compared.length ? regressed.length / compared.length : 0);
-  return { regression_detected: regressed.length > 0, regression_severity, regressed };
-}
 
 export interface RunCounts {
   passed_tests: number;

@@ -18,16 +18,17 @@ export class RowOutcomesStore {
     of: { test_case_id: string; data_set_id: string },
     outcomes: RowOutcome[],
   ): Promise<void> {
+    const bytes = await packed(outcomes);
     await this.database.transaction(async (manager) => {
       const where = { run_id, attempt, status: 'running' } as const;
       const run = await manager.findOne(RunEntity, { where, select: { run_id: true }, lock: { mode: 'pessimistic_read' } });
-      if (run) await manager.upsert(RowOutcomesEntity, { run_id, ...of, outcomes: packed(outcomes) }, ['run_id', 'test_case_id']);
+      if (run) await manager.upsert(RowOutcomesEntity, { run_id, ...of, outcomes: bytes }, ['run_id', 'test_case_id']);
     });
   }
 
   /** What a regression case's rows came to, in their order; null where the run has no such case. */
   async of(run_id: string, test_case_id: string): Promise<{ data_set_id: string; outcomes: RowOutcome[] } | null> {
     const stored = await this.database.manager.findOneBy(RowOutcomesEntity, { run_id, test_case_id });
-    return stored && { data_set_id: stored.data_set_id, outcomes: unpacked(stored.outcomes) };
+    return stored && { data_set_id: stored.data_set_id, outcomes: await unpacked(stored.outcomes) };
   }
 }

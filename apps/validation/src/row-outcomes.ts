@@ -1,5 +1,10 @@
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
 import { type RowOutcome } from './judging/rows.js';
+
+const compressed = promisify(gzip);
+const uncompressed = promisify(gunzip);
 
 /** Column by column: what is alike stands together and takes little room once it is compressed. */
 interface Columns {
@@ -11,18 +16,20 @@ interface Columns {
 }
 
 /** Outcomes as they are stored: compressed JSON of their columns, a few bytes a row. */
-export function packed(outcomes: RowOutcome[]): Buffer {
+export async function packed(outcomes: RowOutcome[]): Promise<Buffer> {
   const columns: Columns = {
     row: outcomes.map(({ row }) => row),
     label: outcomes.map(({ label }) => label),
     prediction: outcomes.map(({ prediction }) => prediction),
     score: outcomes.some(({ score }) => score !== undefined) ? outcomes.map(({ score }) => score ?? 0) : null,
   };
-  return gzipSync(JSON.stringify(columns));
+  await setImmediate();
+  return compressed(JSON.stringify(columns));
 }
 
-export function unpacked(stored: Buffer): RowOutcome[] {
-  const { row, label, prediction, score } = JSON.parse(gunzipSync(stored).toString()) as Columns;
+export async function unpacked(stored: Buffer): Promise<RowOutcome[]> {
+  const { row, label, prediction, score } = JSON.parse((await uncompressed(stored)).toString()) as Columns;
+  await setImmediate();
   return row.map((number, index) => ({
     row: number,
     label: label[index]!,

@@ -5,7 +5,6 @@ import { runAs, system } from '#runtime/caller.js';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { type FactRelay } from './fact.relay.js';
-import { type KnownModels } from './known-models.store.js';
 import { RowOutcomesStore } from './row-outcomes.store.js';
 import { FactEntity, RunEntity } from './run.entity.js';
 import { calledOff, type ClaimedRun, RunClaims } from './run-claims.store.js';
@@ -30,7 +29,7 @@ beforeAll(async () => {
   const relay = { flush: () => undefined } as FactRelay;
   const notices = { tellOver: (run_id) => void over.push(run_id) } as RunNotices;
   claims = [new RunClaims(sources[0], config, relay, notices), new RunClaims(sources[1], config, relay, notices)];
-  runs = new RunsStore(sources[0].getRepository(RunEntity), { stableVersionOf: () => undefined } as unknown as KnownModels);
+  runs = new RunsStore(sources[0].getRepository(RunEntity));
 });
 afterAll(async () => {
   for (const source of sources) await source.destroy();

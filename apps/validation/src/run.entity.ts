@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { type CaseResult } from '#contracts/case-result.js';
+import { type CaseComparison } from '#contracts/comparison.js';
 import {
   type NightlySummary,
   type Run,
@@ -101,6 +102,12 @@ export class RunEntity implements Omit<Run, 'progress' | 'results_next_cursor'> 
 
   @Column('jsonb', { nullable: true })
   signature_check!: SignatureCheck | null;
+
+  @Column('jsonb', { default: [] })
+  comparisons!: CaseComparison[];
+
+  @Column('integer', { nullable: true })
+  policy_revision!: number | null;
 
   @Column('text', { nullable: true })
   cancelled_by!: string | null;

@@ -2,27 +2,25 @@ import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Gauge } from 'prom-client';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type Model } from '#contracts/registry.js';
-import { type Run } from '#contracts/validation.js';
 import { runAs } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { CasesExecutor } from './cases.executor.js';
+import { BaselinesStore } from './comparing/baselines.store.js';
+import { ComparisonExecutor } from './comparing/comparison.executor.js';
 import { FactRelay } from './fact.relay.js';
-import { compareWithBaseline, runStatus } from './regression.js';
+import { runStatus } from './regression.js';
 import { type RunEntity } from './run.entity.js';
 import { type ClaimedRun, RunClaims } from './run-claims.store.js';
 import { eventOf } from './run-event.js';
 import { RunNotices } from './run.notices.js';
-import { RunsStore } from './runs.store.js';
 import { TestCasesStore } from './test-cases.store.js';
 import { ValidationConfig } from './validation.config.js';
 
 /** How long a stop waits for the runs in hand; the whole process has 25 s. */
 const finishWithinMs = 18_000;
 const retryMs = 500;
-
-type Comparison = Pick<Run, 'regression_detected' | 'regression_severity' | 'baseline_run_id' | 'regressed_test_case_ids'>;
 
 /** A run that this process has taken. */
 interface Work {
@@ -44,9 +42,10 @@ export class RunExecutor implements OnModuleDestroy {
 
   constructor(
     private readonly claims: RunClaims,
-    private readonly runs: RunsStore,
     private readonly testCases: TestCasesStore,
     private readonly cases: CasesExecutor,
+    private readonly comparison: ComparisonExecutor,
+    private readonly baselines: BaselinesStore,
     private readonly relay: FactRelay,
     private readonly config: ValidationConfig,
     private readonly logger: Logger,
@@ -137,6 +136,10 @@ export class RunExecutor implements OnModuleDestroy {
     try {
       const completed = await runAs(run.work.caller, () => this.judged(run, { signal, judged: () => (done += 1) }));
       await this.store(completed, signal);
+      // Whatever fails here is made up for before the next comparison.
+      await this.baselines.follow(run.work.model.name).catch((error: unknown) => {
+        this.logger.failure('Baselines could not be stored', error, { run_id: run.run_id });
+      });
     } catch (error) {
       if (!signal.aborted) this.logger.failure('A validation run could not be completed', error, { run_id: run.run_id });
     } finally {
@@ -153,27 +156,17 @@ export class RunExecutor implements OnModuleDestroy {
     const { results, signature_check } = await this.cases.judgeAll(run, model, cases, { signal, judged });
     const count = (wanted: CaseResult['outcome']): number => results.filter(({ outcome }) => outcome === wanted).length;
     const counts = { passed_tests: count('passed'), failed_tests: count('failed'), error_tests: count('error') };
+    const compared = await this.comparison.compare(run.run_id, model, results);
     return {
       ...run,
       ...counts,
-      ...(await this.compared(model, results)),
       status: runStatus(counts),
       completed_at: new Date().toISOString(),
       done_tests: run.total_tests,
+      ...compared,
       results,
       reason: reasonOf(model, cases.length),
       signature_check,
-    };
-  }
-
-  private async compared(model: Model, results: CaseResult[]): Promise<Comparison> {
-    const baseline = await this.runs.baselineOf(model.model_id, model.name);
-    const { regression_detected, regression_severity, regressed } = compareWithBaseline(results, baseline?.results ?? []);
-    return {
-      regression_detected,
-      regression_severity,
-      baseline_run_id: baseline?.run_id ?? null,
-      regressed_test_case_ids: regressed,
     };
   }
 

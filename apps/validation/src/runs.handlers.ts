@@ -1,5 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { type CaseResult } from '#contracts/case-result.js';
+import { type CaseComparison } from '#contracts/comparison.js';
 import { AppError, raise, serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type ModelRef } from '#contracts/registry.js';
@@ -37,7 +38,7 @@ import { type RunEntity } from './run.entity.js';
 import { RunExecutor } from './run.executor.js';
 import { RunNotices } from './run.notices.js';
 import { RunQueue } from './run-queue.consumer.js';
-import { RunsStore } from './runs.store.js';
+import { runNotFound, RunsStore } from './runs.store.js';
 import { TestCasesStore } from './test-cases.store.js';
 
 /** How long an answer may wait for word of a run's end before it looks by itself. */
@@ -45,6 +46,10 @@ const pollMs = 500;
 const historyDays = 30;
 const reportDays = 7;
 const maxRegressedShown = 1_000;
+const maxComparisonsShown = 300;
+
+const regressedFirst = (a: CaseComparison, b: CaseComparison): number =>
+  Number(b.verdict === 'regressed') - Number(a.verdict === 'regressed');
 
 @Controller()
 export class RunsHandlers {
@@ -157,8 +162,6 @@ export class RunsHandlers {
   }
 }
 
-const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
-
 const resultOf = (run: RunEntity): RunResult => ({
   run_id: run.run_id,
   status: run.status,
@@ -197,6 +200,8 @@ async function shown(run: RunEntity): Promise<Run> {
     results: items,
     results_next_cursor: next_cursor,
     signature_check: run.signature_check,
+    comparisons: [...run.comparisons].sort(regressedFirst).slice(0, maxComparisonsShown),
+    policy_revision: run.policy_revision,
     reason: run.reason,
     cancelled_by: run.cancelled_by,
   };

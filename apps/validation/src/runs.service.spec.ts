@@ -3,7 +3,7 @@ import { type DataSource, type Logger } from 'typeorm';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { type FactRelay } from './fact.relay.js';
-import { type KnownModels, modelsWithRuns } from './known-models.store.js';
+import { modelsWithRuns } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 import { RunClaims } from './run-claims.store.js';
 import { type RunNotices } from './run.notices.js';
@@ -46,7 +46,7 @@ describe('100,000 stored runs', () => {
     await client.query(`${seed}; ANALYZE validation.runs`);
     await client.end();
     source.logger = { logQuery: (query: string, parameters: unknown[] = []) => void asked.push({ query, parameters }) } as Logger;
-    runs = new RunsStore(source.getRepository(RunEntity), { stableVersionOf: () => undefined } as unknown as KnownModels);
+    runs = new RunsStore(source.getRepository(RunEntity));
     claims = new RunClaims(source, new ValidationConfig(), {} as FactRelay, {} as RunNotices);
   }, 90_000);
 
@@ -59,7 +59,6 @@ describe('100,000 stored runs', () => {
     ['history', 'runs_of_model', () => runs.since(model_id, 30)],
     ['report', 'runs_of_model', () => runs.since(model_id, 7)],
     ['run', '', () => runs.find('validation_model_7')],
-    ['baseline', 'runs_passed_of_model', () => runs.baselineOf(model_id, 'any')],
     ['promotion', 'runs_of_model', () => runs.newestFinished(model_id)],
     ['night', 'runs_of_nightly', () => runs.ofNightly('night_7')],
     ['request that comes again', 'runs_of_request', () => runs.ofRequest({ name: 'any', payload_sha256: 'any' })],

@@ -5,7 +5,6 @@ import { AppError } from '#contracts/errors.js';
 import { type Model } from '#contracts/registry.js';
 import { type FinishedRun, type RequestName, type RunTrigger } from '#contracts/validation.js';
 import { currentCaller } from '#runtime/caller.js';
-import { KnownModels } from './known-models.store.js';
 import { RunEntity } from './run.entity.js';
 import { type TestCaseEntity } from './test-case.entity.js';
 
@@ -25,6 +24,7 @@ const forgetStatement = `
       WHERE status <> 'running' AND started_at < now() - make_interval(days => $1)
         AND (status <> 'passed' OR EXISTS (
           SELECT FROM validation.runs newer WHERE newer.model_id = old.model_id AND newer.status = 'passed' AND newer.started_at > old.started_at))
+        AND NOT EXISTS (SELECT FROM validation.baselines WHERE baselines.run_id = old.run_id)
       ORDER BY started_at LIMIT $2
     ) RETURNING run_id
   ) SELECT count(*)::int AS count FROM forgotten`;
@@ -37,12 +37,11 @@ export interface AskedRun {
   request?: RequestName;
 }
 
+export const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
+
 @Injectable()
 export class RunsStore {
-  constructor(
-    @InjectRepository(RunEntity, 'validation') private readonly runs: Repository<RunEntity>,
-    private readonly known: KnownModels,
-  ) {}
+  constructor(@InjectRepository(RunEntity, 'validation') private readonly runs: Repository<RunEntity>) {}
 
   find(run_id: string): Promise<RunEntity | null> {
     return this.runs.findOneBy({ run_id });
@@ -91,13 +90,6 @@ export class RunsStore {
     });
   }
 
-  /** The latest passed run of the stable version of the same name; without one, of the model itself. */
-  async baselineOf(model_id: string, name: string): Promise<RunEntity | null> {
-    const stable = this.known.stableVersionOf(name);
-    const ofStable = stable ? await this.latestPassed(stable.model_id) : null;
-    return ofStable ?? this.latestPassed(model_id);
-  }
-
   /** Newest first. */
   since(model_id: string, days: number): Promise<RunEntity[]> {
     return this.runs.find({
@@ -133,7 +125,7 @@ export class RunsStore {
     return this.runs.find({ where: { nightly_id }, select: { run_id: true, status: true, regression_detected: true } });
   }
 
-  /** Forgets some of the runs and rounds that are older; says how many runs. The latest passed run of a model stays: it is the baseline. */
+  /** Forgets some of the runs and rounds that are older; says how many runs. Baselines stay, and the latest passed run of each model. */
   async forget(days: number): Promise<number> {
     await this.runs.query('DELETE FROM validation.nightlies WHERE NOT unfinished AND started_at < now() - make_interval(days => $1)', [
       days,
@@ -150,10 +142,6 @@ export class RunsStore {
   private async assertRoom(): Promise<void> {
     const waiting = await this.runs.countBy({ status: 'running', lease_until: IsNull(), trigger: 'manual' });
     if (waiting >= maxWaiting) throw new AppError('TOO_MANY_REQUESTS', 'Too many validation runs are waiting; try again later');
-  }
-
-  private latestPassed(model_id: string): Promise<RunEntity | null> {
-    return this.runs.findOne({ where: { model_id, status: 'passed' }, order: { started_at: 'DESC' } });
   }
 }
 
@@ -181,6 +169,8 @@ const waitingRun = ({ model, cases, trigger, nightly_id, request }: AskedRun): R
   results: [],
   reason: '',
   signature_check: null,
+  comparisons: [],
+  policy_revision: null,
   cancelled_by: null,
   request_name: request?.name ?? null,
   request_sha256: request?.payload_sha256 ?? null,

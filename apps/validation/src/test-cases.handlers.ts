@@ -27,6 +27,7 @@ import { isUniqueViolation } from '#runtime/database-fault.js';
 import { insertRow } from '#runtime/rows.js';
 import { caseProblems } from './case-rules.js';
 import { isWithin } from './case-selection.js';
+import { BaselineEntity } from './comparing/baseline.entity.js';
 import { DataSetsStore } from './data-sets/data-sets.store.js';
 import { KnownModels } from './known-models.store.js';
 import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
@@ -122,6 +123,7 @@ export class TestCasesHandlers {
     await this.database.transaction(async (manager) => {
       const before = await this.lock(manager, test_case_id, if_match);
       await manager.delete(TestCaseEntity, { test_case_id });
+      await manager.delete(BaselineEntity, { test_case_id });
       await this.write(manager, 'test_case.removed', before, null);
     });
     return { removed: true };

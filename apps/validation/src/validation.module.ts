@@ -9,6 +9,14 @@ import { Cases1700000000011 } from './cases.migration.js';
 import { SignatureEntity } from './calling/signature.entity.js';
 import { SignaturesStore } from './calling/signatures.store.js';
 import { waysProvider } from './calling/ways.provider.js';
+import { BaselineEntity } from './comparing/baseline.entity.js';
+import { BaselinesHandlers } from './comparing/baselines.handlers.js';
+import { BaselinesStore } from './comparing/baselines.store.js';
+import { Comparing1700000000014 } from './comparing/comparing.migration.js';
+import { ComparisonExecutor } from './comparing/comparison.executor.js';
+import { PolicyEntity } from './comparing/policy.entity.js';
+import { PolicyHandlers } from './comparing/policy.handlers.js';
+import { PolicyStore } from './comparing/policy.store.js';
 import { DataSetEntity, PieceEntity, UploadEntity } from './data-sets/data-set.entity.js';
 import { DataSetsHandlers } from './data-sets/data-sets.handlers.js';
 import { DataSets1700000000012 } from './data-sets/data-sets.migration.js';
@@ -48,11 +56,20 @@ export const validationSchema: Schema = {
     RunEntity,
     RowOutcomesEntity,
     FactEntity,
+    BaselineEntity,
+    PolicyEntity,
     NightlyEntity,
     NightWatchEntity,
     AuditEntity,
   ],
-  migrations: [Validation1700000000001, RunLookups1700000000002, Cases1700000000011, DataSets1700000000012, DurableRuns1700000000021],
+  migrations: [
+    Validation1700000000001,
+    RunLookups1700000000002,
+    Cases1700000000011,
+    DataSets1700000000012,
+    Comparing1700000000014,
+    DurableRuns1700000000021,
+  ],
 };
 
 @Module({})
@@ -61,7 +78,7 @@ export class ValidationModule {
     return {
       module: ValidationModule,
       imports: [DatabaseModule.forSchema(validationSchema, config), ScheduleModule.forRoot()],
-      controllers: [TestCasesHandlers, DataSetsHandlers, RunsHandlers, NightlyHandlers],
+      controllers: [TestCasesHandlers, DataSetsHandlers, BaselinesHandlers, PolicyHandlers, RunsHandlers, NightlyHandlers],
       providers: [
         { provide: ValidationConfig, useValue: config },
         waysProvider,
@@ -72,10 +89,13 @@ export class ValidationModule {
         SignaturesStore,
         DataSetsStore,
         RowOutcomesStore,
+        BaselinesStore,
+        PolicyStore,
         CasesExecutor,
         FactRelay,
         RunNotices,
         RunClaims,
+        ComparisonExecutor,
         RunExecutor,
         RunQueue,
         NightlyExecutor,

@@ -7,7 +7,7 @@ const maxWaitMs = 30_000;
 
 /** The surface without its prefix: `/registry/{model_id}`. */
 type Surface = { [Path in keyof paths as Path extends `${typeof prefix}${infer Rest}` ? Rest : never]: paths[Path] };
-type Method = 'get' | 'post' | 'patch' | 'delete';
+type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 type PathsOf<Verb extends Method> = { [Path in keyof Surface]: Surface[Path] extends Record<Verb, object> ? Path : never }[keyof Surface];
 type Body<Operation> = Operation extends { responses: { 200: { content: { 'application/json': infer Content } } } } ? Content : never;
 type Data<Operation> = Body<Operation> extends { data: infer Value } ? Value : never;
@@ -69,7 +69,10 @@ export class RestClient {
       headers: { authorization: `Bearer ${key}` },
       fetch: patientFetch,
     });
-    this.send = { get: client.GET, post: client.POST, patch: client.PATCH, delete: client.DELETE } as unknown as Record<Method, Send>;
+    this.send = { get: client.GET, post: client.POST, put: client.PUT, patch: client.PATCH, delete: client.DELETE } as unknown as Record<
+      Method,
+      Send
+    >;
   }
 
   get<Path extends PathsOf<'get'>>(path: Path, ...[init]: Init<Path, 'get'>): Promise<Data<Surface[Path]['get']>> {
@@ -78,6 +81,10 @@ export class RestClient {
 
   post<Path extends PathsOf<'post'>>(path: Path, ...[init]: Init<Path, 'post'>): Promise<Data<Surface[Path]['post']>> {
     return this.data('post', path, init);
+  }
+
+  put<Path extends PathsOf<'put'>>(path: Path, ...[init]: Init<Path, 'put'>): Promise<Data<Surface[Path]['put']>> {
+    return this.data('put', path, init);
   }
 
   patch<Path extends PathsOf<'patch'>>(path: Path, ...[init]: Init<Path, 'patch'>): Promise<Data<Surface[Path]['patch']>> {

@@ -1,7 +1,7 @@
 import { DataSetRef } from './data-set.js';
 import { Check } from './expectation.js';
-import { Counts, Decimal, OneOf, Part, Parts, Text, Whole } from './fields.js';
-import { TestCaseRef, testCaseTypes, type TestCaseType } from './test-case.js';
+import { Counts, Decimal, JsonMap, OneOf, Part, Parts, Text, Whole } from './fields.js';
+import { dataMetrics, TestCaseRef, testCaseTypes, type TestCaseType } from './test-case.js';
 
 export const caseOutcomes = ['passed', 'failed', 'error'] as const;
 export type CaseOutcome = (typeof caseOutcomes)[number];
@@ -81,4 +81,22 @@ export class CaseResult extends TestCaseRef {
 
   @Part(() => RowsJudged, { optional: true, description: '`regression`.' })
   rows_judged?: RowsJudged;
+
+  @JsonMap({
+    max_keys: dataMetrics.length,
+    max_bytes: 2_000,
+    optional: true,
+    description: '`regression`: the figures of the case’s `metrics`, of all rows.',
+    entries: { accepted: 'numbers', schema: { type: 'number' }, check: (_, value) => typeof value === 'number' },
+  })
+  metrics?: Record<string, number>;
+
+  @JsonMap({
+    max_keys: dataMetrics.length,
+    max_bytes: 4_000,
+    optional: true,
+    description: '`regression`: why a metric of the case has no figure.',
+    entries: { accepted: 'reasons', schema: { type: 'string' }, check: (_, value) => typeof value === 'string' },
+  })
+  not_measured?: Record<string, string>;
 }

@@ -11,8 +11,9 @@ export const maxDataSetRows = 1_000_000;
 /** How much of an upload travels in one message: far below NATS's 1 MB, and read within a moment. */
 export const uploadChunkBytes = 256 * 1024;
 
-export const DataSetId = (): PropertyDecorator =>
+export const DataSetId = (options: { nullable?: boolean } = {}): PropertyDecorator =>
   Text({
+    ...options,
     max: 64,
     pattern: /^[0-9a-f]{64}$/,
     accepted: 'the sha256 of the data set, 64 of 0-9 and a-f',

@@ -178,6 +178,19 @@ export function Wholes(options: FieldOptions & { min?: number } = {}): PropertyD
   );
 }
 
+/** A list of so many finite numbers. */
+export function Decimals(options: FieldOptions & { length: number }): PropertyDecorator {
+  const { length } = options;
+  return field(
+    {
+      accepted: `a list of ${length} numbers`,
+      schema: { type: 'array', items: { type: 'number' }, minItems: length, maxItems: length },
+      check: (value) => Array.isArray(value) && value.length === length && value.every(Number.isFinite),
+    },
+    options,
+  );
+}
+
 /** `true` or `false`. */
 export function Bool(options: FieldOptions = {}): PropertyDecorator {
   return field(

@@ -1,4 +1,5 @@
 import { CaseResult } from './case-result.js';
+import { CaseComparison, severities, type Severity } from './comparison.js';
 import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelId, ModelRef } from './registry.js';
 import { pageOf, PageRequest } from './page.js';
@@ -7,8 +8,7 @@ import { NoInput, request } from './request.js';
 export const runStatuses = ['running', 'passed', 'failed', 'error'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
-export const severities = ['none', 'low', 'medium', 'high'] as const;
-export type Severity = (typeof severities)[number];
+export { type Severity };
 
 /** As many as one run judges. */
 export const maxRunCases = 10_000;
@@ -21,7 +21,8 @@ export class RunRequest extends ModelRef {
   wait?: boolean;
 }
 
-const RunId = (): PropertyDecorator => Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' });
+export const RunId = (): PropertyDecorator => Text({ max: 120, pattern: /^[a-z0-9_]{1,120}$/, accepted: '1 to 120 of a-z, 0-9 and _' });
+
 /** What makes a retry known: the same name is the same run for 24 hours. */
 export class RequestName {
   @Text({ max: 64 })
@@ -111,10 +112,10 @@ export class Run extends RunResult {
   @Instant({ nullable: true })
   completed_at!: string | null;
 
-  @Text({ max: 120, nullable: true, description: 'The run it was compared with.' })
+  @Text({ max: 120, nullable: true, description: 'The run it was compared with; null: with none, or with several.' })
   baseline_run_id!: string | null;
 
-  @Texts({ max: 100, max_items: 1000, description: 'Cases that passed in the baseline run and do not now, the first 1,000.' })
+  @Texts({ max: 100, max_items: 1000, description: 'Cases with a comparison that says `regressed`, the first 1,000.' })
   regressed_test_case_ids!: string[];
 
   @Parts(() => CaseResult, { description: 'In the order of the cases, as many as 700 kB hold.' })
@@ -122,6 +123,11 @@ export class Run extends RunResult {
 
   @Text({ max: 1000, nullable: true, description: 'The `cursor` of `…/results` for the others; null: these are all.' })
   results_next_cursor!: string | null;
+  @Parts(() => CaseComparison, { description: 'Figures of cases against their baselines: the first 300, what regressed before the rest.' })
+  comparisons!: CaseComparison[];
+
+  @Whole({ min: 1, nullable: true, description: 'What it was judged by: `GET /validation/policy?revision=`. null: not compared.' })
+  policy_revision!: number | null;
 
   @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
   signature_check!: SignatureCheck | null;

@@ -1,31 +1,36 @@
 import type { Comparison, Measured, Unmeasurable } from './comparison.js';
 import { normalQuantileAbove, normalTwoSided } from './distributions.js';
+import { atOnce, type Steps } from './steps.js';
+
+const rowsAStep = 5_000;
 
 /**
  * The area under the ROC curve, 0..1: the probability that a row with the positive label has a higher score than one without, ties counted
- * half. `scores` are any finite numbers, `positive` holds 1 for a row that has the label, else 0. It needs all rows at once: 9 bytes a row and
- * their order. `one_class_only` where all rows or none have the label. Source: Hanley, McNeil, Radiology 143, 1982.
+ * half. `scores` are any finite numbers, `positive` holds 1 for a row that has the label, else 0. It needs all rows at once. `one_class_only` where all rows or none have the label. Source: Hanley, McNeil, Radiology 143, 1982.
  */
-export function auc(scores: Float64Array, positive: Uint8Array): Measured {
-  const placements = placementsOf(scores, positive);
+export function* aucSteps(scores: Float64Array, positive: Uint8Array): Steps<Measured> {
+  const placements = yield* placementsOf(scores, positive);
   return 'reason' in placements ? placements : placements.auc;
 }
+
+export const auc = (scores: Float64Array, positive: Uint8Array): Measured => atOnce(aucSteps(scores, positive));
 
 /**
  * Compares the areas under the ROC curves of two models on the same rows: their difference is normal with the variance of DeLong, DeLong,
  * Clarke-Pearson, Biometrics 44, 1988, in the n·log n form of Sun, Xu, IEEE Signal Processing Letters 21, 2014. Statistic: z. n: all rows.
  * Two models that rank all rows alike differ by exactly 0 (p = 1). `too_few_rows` with fewer than two rows of either class.
  */
-export function compareAuc(
+export function* compareAucSteps(
   candidate: Float64Array,
   baseline: Float64Array,
   positive: Uint8Array,
   confidence = 0.95,
-): Comparison | Unmeasurable {
-  const ours = placementsOf(candidate, positive);
-  const theirs = placementsOf(baseline, positive);
+): Steps<Comparison | Unmeasurable> {
+  const ours = yield* placementsOf(candidate, positive);
+  const theirs = yield* placementsOf(baseline, positive);
   if ('reason' in ours) return ours;
   if ('reason' in theirs) return theirs;
+  yield;
   let positives = 0;
   for (const flag of positive) if (flag) positives++;
   if (Math.min(positives, positive.length - positives) < 2) return { reason: 'too_few_rows' };
@@ -51,38 +56,47 @@ export function compareAuc(
   };
 }
 
+export const compareAuc = (
+  candidate: Float64Array,
+  baseline: Float64Array,
+  positive: Uint8Array,
+  confidence?: number,
+): Comparison | Unmeasurable => atOnce(compareAucSteps(candidate, baseline, positive, confidence));
+
 /** For each row the share of the other class that it is on the right side of, ties half; and their mean, the area. */
-function placementsOf(scores: Float64Array, positive: Uint8Array): { of: Float64Array; auc: number } | Unmeasurable {
+function* placementsOf(scores: Float64Array, positive: Uint8Array): Steps<{ of: Float64Array; auc: number } | Unmeasurable> {
   if (scores.length !== positive.length) throw new RangeError(`${scores.length} scores for ${positive.length} labels`);
   if (positive.some((flag) => flag > 1)) throw new RangeError('A row is 1 (has the label) or 0');
   const n = scores.length;
   if (n === 0) return { reason: 'no_rows' };
   if (!scores.every(Number.isFinite)) return { reason: 'not_a_number' };
-  let positives = 0;
-  for (const flag of positive) if (flag) positives++;
-  const negatives = n - positives;
-  if (positives === 0 || negatives === 0) return { reason: 'one_class_only' };
-  const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[a]! - scores[b]!);
+  yield;
+  const withLabel = scores.filter((_, row) => positive[row] === 1).sort();
+  yield;
+  const without = scores.filter((_, row) => positive[row] === 0).sort();
+  yield;
+  if (withLabel.length === 0 || without.length === 0) return { reason: 'one_class_only' };
   const of = new Float64Array(n);
   let total = 0;
-  let [positivesBelow, negativesBelow] = [0, 0];
-  for (let start = 0; start < n;) {
-    let end = start;
-    let tiedPositives = 0;
-    for (; end < n && scores[order[end]!] === scores[order[start]!]; end++) if (positive[order[end]!]) tiedPositives++;
-    const tiedNegatives = end - start - tiedPositives;
-    for (let i = start; i < end; i++) {
-      const row = order[i]!;
-      of[row] = positive[row]
-        ? (negativesBelow + tiedNegatives / 2) / negatives
-        : (positives - positivesBelow - tiedPositives / 2) / positives;
-    }
-    total += tiedPositives * (negativesBelow + tiedNegatives / 2);
-    positivesBelow += tiedPositives;
-    negativesBelow += tiedNegatives;
-    start = end;
+  for (let row = 0; row < n; row++) {
+    const others = positive[row] ? without : withLabel;
+    const below = countBelow(others, scores[row]!, false) + countBelow(others, scores[row]!, true);
+    of[row] = (positive[row] ? below : 2 * others.length - below) / 2 / others.length;
+    if (positive[row]) total += below / 2;
+    if (row % rowsAStep === 0) yield;
   }
-  return { of, auc: total / (positives * negatives) };
+  return { of, auc: total / (withLabel.length * without.length) };
+}
+
+/** How many values are below this one, or equal to it where `orEqual`. */
+function countBelow(ascending: Float64Array, value: number, orEqual: boolean): number {
+  let [low, high] = [0, ascending.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ascending[middle]! < value || (orEqual && ascending[middle] === value)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The variance of the mean difference of two sets of placements within one class, with so many further rows without a difference. */

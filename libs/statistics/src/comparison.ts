@@ -7,6 +7,8 @@ export const reasons = {
   not_a_number: 'a value is not a finite number',
   not_a_probability: 'a value is not a probability from 0 to 1',
   unknown_label: 'a row has a label that is not among the labels of the data set',
+  more_than_two_labels: 'there are more than two labels, and the answer gives the probability of one alone',
+  too_many_labels: 'there are more than 100 labels',
   no_actual_positive: 'no row has the positive label',
   no_predicted_positive: 'the positive label was never predicted',
   one_class_only: 'all rows have the same label',
@@ -29,6 +31,7 @@ export type TestName =
   | 'mcnemar_exact'
   | 'mcnemar_mid_p'
   | 'paired_bootstrap'
+  | 'sign_flip'
   | 'delong'
   | 'wilcoxon_exact'
   | 'wilcoxon_normal'

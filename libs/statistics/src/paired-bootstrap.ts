@@ -2,6 +2,7 @@ import type { Comparison, Reason, Unmeasurable } from './comparison.js';
 import { normalAbove, normalQuantileAbove, studentAbove, studentQuantileAbove } from './distributions.js';
 import type { Metric } from './metric.js';
 import { seededRandom } from './seeded-random.js';
+import { atOnce, type Steps } from './steps.js';
 
 /** Rows beyond this many share groups. */
 export const maxGroups = 4096;
@@ -9,6 +10,7 @@ const maxGroupedSums = 2 ** 17;
 const minGroups = 256;
 const maxUndefined = 0.05;
 const fewCrossings = 10;
+const resamplesAStep = 10;
 
 export interface BootstrapOptions {
   /** `ratio` for figures that are never below 0 and whose unit says nothing: losses and errors. Default `difference`. */
@@ -74,18 +76,19 @@ export class PairedBootstrap<Row> {
    * Rows must be independent of each other. Reasons: those of the metric for either model; `baseline_is_zero` for a ratio; `too_sparse` where
    * the figure is undefined in more than 5 % of the resamples. Throws RangeError for resamples out of range.
    */
-  compare({ scale = 'difference', resamples = 2000, confidence = 0.95 }: BootstrapOptions = {}): Comparison | Unmeasurable {
+  *compareSteps({ scale = 'difference', resamples = 2000, confidence = 0.95 }: BootstrapOptions = {}): Steps<Comparison | Unmeasurable> {
     if (!(Number.isSafeInteger(resamples) && resamples >= 100 && resamples <= 20_000)) {
       throw new RangeError(`resamples is a whole number from 100 to 20000, not ${resamples}`);
     }
     if (this.#rows === 0) return { reason: 'no_rows' };
     if (this.#fault) return { reason: this.#fault };
-    const whole = this.#groups.reduce((sums, group) => sums.map((sum, i) => sum + group[i]!), new Float64Array(2 * this.metric.size));
+    const whole = new Float64Array(2 * this.metric.size);
+    for (const group of this.#groups) for (let i = 0; i < whole.length; i++) whole[i]! += group[i]!;
     const figures = this.#figures(whole);
     if ('reason' in figures) return figures;
     const { candidate, baseline } = figures;
     if (scale === 'ratio' && baseline <= 0) return { reason: 'baseline_is_zero' };
-    const { differences, effects } = this.#resample(resamples, scale);
+    const { differences, effects } = yield* this.#resample(resamples, scale);
     if (differences.length < resamples * (1 - maxUndefined)) return { reason: 'too_sparse' };
 
     const m = Math.max(2, Math.min(this.#differing, this.#groups.length));
@@ -105,6 +108,10 @@ export class PairedBootstrap<Row> {
     };
   }
 
+  compare(options?: BootstrapOptions): Comparison | Unmeasurable {
+    return atOnce(this.compareSteps(options));
+  }
+
   #figures(sums: Float64Array): { candidate: number; baseline: number } | Unmeasurable {
     const candidate = this.metric.of(sums.subarray(0, this.metric.size));
     if (typeof candidate !== 'number') return candidate;
@@ -113,7 +120,7 @@ export class PairedBootstrap<Row> {
   }
 
   /** Candidate − baseline, and the effect on its scale, in ascending order, of the resamples in which both are defined. */
-  #resample(resamples: number, scale: 'difference' | 'ratio'): { differences: Float64Array; effects: Float64Array } {
+  *#resample(resamples: number, scale: 'difference' | 'ratio'): Steps<{ differences: Float64Array; effects: Float64Array }> {
     const draw = seededRandom(this.seed ^ 0x5bd1e995);
     const sums = new Float64Array(2 * this.metric.size);
     const groups = new Float64Array(this.#groups.length * sums.length);
@@ -122,6 +129,7 @@ export class PairedBootstrap<Row> {
     const effects = new Float64Array(resamples);
     let defined = 0;
     for (let i = 0; i < resamples; i++) {
+      if (i % resamplesAStep === 0) yield;
       sums.fill(0);
       for (let at = 0; at < groups.length; at += sums.length) {
         const weight = poisson(draw());

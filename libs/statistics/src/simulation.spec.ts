@@ -6,8 +6,9 @@ import { binomialAtMost } from './distributions.js';
 import { mannWhitney } from './mann-whitney.js';
 import { mcnemar } from './mcnemar.js';
 import { PairedBootstrap } from './paired-bootstrap.js';
-import { rmse } from './regression.js';
+import { type NumberRow, rmse } from './regression.js';
 import { seededRandom } from './seeded-random.js';
+import { signFlip } from './sign-flip.js';
 import { Sketch } from './sketch.js';
 import { compareShares } from './two-proportions.js';
 import { wilcoxonSignedRank } from './wilcoxon.js';
@@ -62,6 +63,23 @@ function outcomes(random: Sampler, accuracy: number, lost: number): { candidate:
   return { candidate, baseline };
 }
 
+/** Errors with long tails, of which both models share a part: what a bootstrap of few rows finds hardest. */
+function longTailedErrors(
+  random: Sampler,
+  worse: Worse,
+  rows: number,
+): { bootstrap: PairedBootstrap<NumberRow>; differences: Float64Array } {
+  const bootstrap = new PairedBootstrap(rmse, random.next());
+  const differences = Float64Array.from({ length: rows }, () => {
+    const common = random.normal();
+    const error = (factor: number): number => factor * (common + random.normal()) * Math.exp(random.normal() / 3);
+    const [candidate, baseline] = [error(worse.errors), error(1)];
+    bootstrap.add({ actual: 0, predicted: candidate }, { actual: 0, predicted: baseline });
+    return candidate ** 2 - baseline ** 2;
+  });
+  return { bootstrap, differences };
+}
+
 const cases: Record<string, (random: Sampler, worse: Worse, rows: number) => Comparison | Unmeasurable> = {
   mcnemar(random, worse, rows) {
     const counts = { both: 0, only_candidate: 0, only_baseline: 0, neither: 0 };
@@ -82,17 +100,11 @@ const cases: Record<string, (random: Sampler, worse: Worse, rows: number) => Com
     return bootstrap.compare({ resamples: 500 });
   },
 
-  bootstrap_rmse(random, worse, rows) {
-    const bootstrap = new PairedBootstrap(rmse, random.next());
-    for (let i = 0; i < rows; i++) {
-      const common = random.normal();
-      const error = (factor: number): { actual: number; predicted: number } => ({
-        actual: 0,
-        predicted: factor * (common + random.normal()) * Math.exp(random.normal() / 3),
-      });
-      bootstrap.add(error(worse.errors), error(1));
-    }
-    return bootstrap.compare({ scale: 'ratio', resamples: 500 });
+  rmse(random, worse, rows) {
+    const { bootstrap, differences } = longTailedErrors(random, worse, rows);
+    const flips = signFlip(differences, random.next());
+    const comparison = bootstrap.compare({ scale: 'ratio', resamples: 500 });
+    return 'reason' in flips ? flips : { ...comparison, ...flips };
   },
 
   wilcoxon(random, worse, rows) {
@@ -135,7 +147,7 @@ const cases: Record<string, (random: Sampler, worse: Worse, rows: number) => Com
 const reading: Record<string, Pick<Case, 'worse' | 'bands'>> = {
   mcnemar: { worse: 'lower', bands: defaultBands.share },
   bootstrap_f1: { worse: 'lower', bands: defaultBands.share },
-  bootstrap_rmse: { worse: 'higher', bands: defaultBands.error },
+  rmse: { worse: 'higher', bands: defaultBands.error },
   wilcoxon: { worse: 'higher', bands: defaultBands.error },
   wilcoxon_small: { worse: 'higher', bands: defaultBands.error },
   mann_whitney: { worse: 'higher', bands: defaultBands.latency },
@@ -226,9 +238,32 @@ describe('a run of eight cases', () => {
     () => {
       const counted = simulate({ accuracy: 0.08, errors: 1.3, latency: 1.25, failures: 0.04, scores: 0.6 }, 200, seed + 2);
       report('worse, 200 rows', counted);
-      for (const [name, atLeast] of Object.entries({ mcnemar: 0.5, mann_whitney: 0.9, shares: 0.5, wilcoxon: 0.5, bootstrap_rmse: 0.4 })) {
+      for (const [name, atLeast] of Object.entries({ mcnemar: 0.5, mann_whitney: 0.9, shares: 0.5, wilcoxon: 0.5, rmse: 0.4 })) {
         expect(counted.regressions[name]! / runs).toBeGreaterThan(atLeast);
       }
+    },
+    timeout_ms,
+  );
+});
+
+describe('the sign-flip test of long-tailed squared errors', () => {
+  it.each([25, 50])(
+    'keeps its level with %d rows, where the bootstrap does not',
+    (rows) => {
+      const random = new Sampler(seed);
+      let alarms = 0;
+      let bootstrapped = 0;
+      for (let run = 0; run < runs; run++) {
+        const { bootstrap, differences } = longTailedErrors(random, nothing, rows);
+        const flips = signFlip(differences, random.next());
+        alarms += Number('p' in flips && flips.p <= alpha);
+        if (!process.env.SIMULATION_RUNS) continue;
+        const resampled = bootstrap.compare({ scale: 'ratio', resamples: 500 });
+        bootstrapped += Number('p' in resampled && resampled.p <= alpha);
+      }
+      expect(alarms).toBeLessThanOrEqual(mostAlarms(alpha));
+      if (process.env.SIMULATION_RUNS)
+        process.stdout.write(`RMSE alone, ${rows} rows: sign flip ${alarms / runs}, bootstrap ${bootstrapped / runs}\n`);
     },
     timeout_ms,
   );

@@ -1,5 +1,6 @@
 import type { Comparison, Unmeasurable } from './comparison.js';
 import { normalQuantileAbove, normalTwoSided } from './distributions.js';
+import { atOnce, type Steps } from './steps.js';
 import type { Interval } from './wilson.js';
 
 /** Up to this many differences, none of them 0 and no two of the same size, p is exact. */
@@ -19,13 +20,16 @@ export interface SignedRankComparison extends Comparison {
  * and then left out of the sum and its moments ("Remarks on zeros and ties in the Wilcoxon signed rank procedures", JASA 54, 1959), which is
  * scipy's `zero_method="pratt"`. The pseudo-median and its interval count zeros as the values they are, so where most rows do not differ the
  * effect is 0 whatever the rest. Statistic: z, or W⁺ − W⁻ over its standard deviation in the exact case.
- * Work grows with n·log n (a second for 100,000 rows), memory with n. Rows must be independent of each other.
+ * Work grows with n·log n, memory with n. Rows must be independent of each other.
  */
-export function wilcoxonSignedRank(differences: Float64Array, confidence = 0.95): SignedRankComparison | Unmeasurable {
+export function* wilcoxonSteps(differences: Float64Array, confidence = 0.95): Steps<SignedRankComparison | Unmeasurable> {
   const n = differences.length;
   if (n === 0) return { reason: 'no_rows' };
   if (!differences.every(Number.isFinite)) return { reason: 'not_a_number' };
-  const ranks = signedRanks(differences);
+  const ranks = yield* signedRanks(differences);
+  yield;
+  const ascending = differences.slice().sort();
+  yield;
   const half = ranks.sum / 2;
   const deviation = Math.sqrt(ranks.variance);
   const distance = Math.abs(ranks.positive - half);
@@ -37,34 +41,41 @@ export function wilcoxonSignedRank(differences: Float64Array, confidence = 0.95)
     statistic: ranks.positive < half ? -z : z,
     p: atMost ? Math.min(1, 2 * atMost[Math.min(ranks.positive, ranks.sum - ranks.positive)]!) : normalTwoSided(z),
     scale: 'difference',
-    ...pseudoMedian(differences.slice().sort(), (1 - confidence) / 2, atMost),
+    ...(yield* pseudoMedian(ascending, (1 - confidence) / 2, atMost)),
     confidence,
     n,
     rank_biserial: ranks.sum === 0 ? 0 : (2 * ranks.positive - ranks.sum) / ranks.sum,
   };
 }
 
+export const wilcoxonSignedRank = (differences: Float64Array, confidence?: number): SignedRankComparison | Unmeasurable =>
+  atOnce(wilcoxonSteps(differences, confidence));
+
 /** W⁺, W⁺ + W⁻ and the variance of W⁺ under the null hypothesis, with mean ranks for ties and Pratt's ranks for zeros. */
-function signedRanks(differences: Float64Array): { positive: number; sum: number; variance: number; zeros: number; tied: boolean } {
-  const ordered = differences.slice().sort((a, b) => Math.abs(a) - Math.abs(b));
-  const n = ordered.length;
-  let zeros = 0;
-  while (zeros < n && ordered[zeros] === 0) zeros++;
-  let positive = 0;
-  let sum = 0;
-  let squares = 0;
+function* signedRanks(differences: Float64Array): Steps<{ positive: number; sum: number; variance: number; zeros: number; tied: boolean }> {
+  // Without a function that compares, the sort of typed arrays is ninety times as fast.
+  const above = differences.filter((difference) => difference > 0).sort();
+  yield;
+  const below = differences
+    .filter((difference) => difference < 0)
+    .map(Math.abs)
+    .sort();
+  yield;
+  const zeros = differences.length - above.length - below.length;
+  let [positive, sum, squares] = [0, 0, 0];
   let tied = false;
-  for (let start = zeros; start < n;) {
-    let end = start;
-    let positives = 0;
-    for (; end < n && Math.abs(ordered[end]!) === Math.abs(ordered[start]!); end++) if (ordered[end]! > 0) positives++;
-    const rank = (start + end + 1) / 2;
-    positive += positives * rank;
-    sum += (end - start) * rank;
+  for (let [i, j] = [0, 0]; i < above.length || j < below.length;) {
+    const size = Math.min(above[i] ?? Infinity, below[j] ?? Infinity);
+    const [firstAbove, firstBelow] = [i, j];
+    while (above[i] === size) i++;
+    while (below[j] === size) j++;
+    const count = i - firstAbove + j - firstBelow;
+    const rank = zeros + (firstAbove + firstBelow + i + j + 1) / 2;
+    positive += (i - firstAbove) * rank;
+    sum += count * rank;
     // Each row adds its rank or nothing with equal probability: a variance of rank²/4. Mean ranks make this the correction for ties.
-    squares += (end - start) * rank * rank;
-    tied ||= end - start > 1;
-    start = end;
+    squares += count * rank * rank;
+    tied ||= count > 1;
   }
   return { positive, sum, variance: squares / 4, zeros, tied };
 }
@@ -84,7 +95,11 @@ function rankSums(n: number): Float64Array {
 }
 
 /** The median of the means of all pairs, and the means that bound it; `alpha` is the probability that may fall out on each side. */
-function pseudoMedian(ascending: Float64Array, alpha: number, atMost: Float64Array | undefined): { effect: number; interval: Interval } {
+function* pseudoMedian(
+  ascending: Float64Array,
+  alpha: number,
+  atMost: Float64Array | undefined,
+): Steps<{ effect: number; interval: Interval }> {
   const n = ascending.length;
   const means = (n * (n + 1)) / 2;
   // How many of the means lie outside on each side.
@@ -93,8 +108,8 @@ function pseudoMedian(ascending: Float64Array, alpha: number, atMost: Float64Arr
   else outside = Math.floor(means / 2 - normalQuantileAbove(alpha) * Math.sqrt((n * (n + 1) * (2 * n + 1)) / 24));
   outside = Math.max(1, outside);
   return {
-    effect: (pairMean(ascending, Math.ceil(means / 2)) + pairMean(ascending, Math.floor(means / 2) + 1)) / 2,
-    interval: { lower: pairMean(ascending, outside), upper: pairMean(ascending, means + 1 - outside) },
+    effect: ((yield* pairMean(ascending, Math.ceil(means / 2))) + (yield* pairMean(ascending, Math.floor(means / 2) + 1))) / 2,
+    interval: { lower: yield* pairMean(ascending, outside), upper: yield* pairMean(ascending, means + 1 - outside) },
   };
 }
 
@@ -102,7 +117,7 @@ function pseudoMedian(ascending: Float64Array, alpha: number, atMost: Float64Arr
  * The k-th smallest (from 1) of the means of all pairs, by halving the range of values and counting, without ever listing the pairs. Of more
  * than 1,000 values within a billionth of their range, which halves the work.
  */
-function pairMean(ascending: Float64Array, k: number): number {
+function* pairMean(ascending: Float64Array, k: number): Steps<number> {
   let low = ascending[0]!;
   let high = ascending.at(-1)!;
   const enough = ascending.length > 1000 ? (high - low) * 1e-9 : 0;
@@ -114,6 +129,7 @@ function pairMean(ascending: Float64Array, k: number): number {
     else high = -Number.MIN_VALUE;
   }
   for (;;) {
+    yield;
     const middle = low + (high - low) / 2;
     if (middle <= low || middle >= high || high - low < enough) return high;
     if (pairMeansUpTo(ascending, middle) >= k) high = middle;

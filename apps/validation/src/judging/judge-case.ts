@@ -6,6 +6,8 @@ import { type TestCase, type TestCaseType } from '#contracts/test-case.js';
 import { filled, TemplateError } from '#contracts/template.js';
 import { InvokeError } from '../calling/invoke-error.js';
 import { type Invoker } from '../calling/invoker.js';
+import { figuresSteps } from '../comparing/metrics.js';
+import { inTurns } from '../comparing/turns.js';
 import { judge } from './expectation.js';
 import { limitChecks, measure } from './load.js';
 import { judgeRows, type NumberedRow, type RowOutcome } from './rows.js';
@@ -133,7 +135,7 @@ const judges: Record<TestCaseType, Judge> = {
     const { outcomes, rows_judged, firstError } = await judgeRows({ test_case_id, input, data }, asked, invoker, signal);
     await keep(test_case_id, data.data_set_id, outcomes);
     const duration_ms = performance.now() - started;
-    if (firstError === null) return { ...judged([], duration_ms), rows_judged };
+    if (firstError === null) return { ...judged([], duration_ms), rows_judged, ...(await inTurns(figuresSteps(data.metrics, outcomes))) };
     const { errors, rows: all } = rows_judged;
     return { ...unjudged(`${errors} of ${all} rows could not be judged; ${firstError}`, [], duration_ms), rows_judged };
   },

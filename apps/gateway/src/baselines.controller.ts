@@ -1,0 +1,51 @@
+import { Controller, Get, Post, Put } from '@nestjs/common';
+import {
+  type Baseline,
+  BaselineFilter,
+  BaselinePin,
+  BaselineUnpin,
+  listBaselines,
+  pinBaseline,
+  type Unpinned,
+  unpinBaseline,
+} from '#contracts/baseline.js';
+import { type Page } from '#contracts/page.js';
+import { changePolicy, getPolicy, PolicyChange, PolicyRequest, type ValidationPolicy } from '#contracts/policy.js';
+import { Bus } from '#runtime/bus.js';
+import { Input, Serves } from './serves.decorator.js';
+
+/** What runs are compared with, and by what a difference counts. */
+@Controller('validation')
+export class BaselinesController {
+  constructor(private readonly bus: Bus) {}
+
+  @Get('baselines')
+  @Serves({ ...listBaselines, role: 'viewer', from: 'query', summary: 'List baselines' })
+  listBaselines(@Input() input: BaselineFilter): Promise<Page<Baseline>> {
+    return this.bus.ask(listBaselines, input);
+  }
+
+  @Post('baselines/pin')
+  @Serves({ ...pinBaseline, role: 'releaser', from: 'body', summary: 'Make a run the baseline of a case, until it is unpinned' })
+  pinBaseline(@Input() input: BaselinePin): Promise<Baseline> {
+    return this.bus.ask(pinBaseline, input);
+  }
+
+  @Post('baselines/unpin')
+  @Serves({ ...unpinBaseline, role: 'releaser', from: 'body', summary: 'Let a baseline follow the stable version again' })
+  unpinBaseline(@Input() input: BaselineUnpin): Promise<Unpinned> {
+    return this.bus.ask(unpinBaseline, input);
+  }
+
+  @Get('policy')
+  @Serves({ ...getPolicy, role: 'viewer', from: 'query', summary: 'By what a difference from a baseline counts' })
+  getPolicy(@Input() input: PolicyRequest): Promise<ValidationPolicy> {
+    return this.bus.ask(getPolicy, input);
+  }
+
+  @Put('policy')
+  @Serves({ ...changePolicy, role: 'admin', from: 'body', summary: 'Change by what a difference from a baseline counts' })
+  changePolicy(@Input() input: PolicyChange): Promise<ValidationPolicy> {
+    return this.bus.ask(changePolicy, input);
+  }
+}
