@@ -25,7 +25,7 @@ const casesOn = (data_set_id: string): NewTestCase[] => [
     type: 'performance',
     applies_to,
     input: about(1_000),
-    load: { concurrency: 5, requests: 20, limits: { p50_ms: 200 } },
+    load: { concurrency: 2, requests: 10, limits: { p50_ms: 400 } },
   },
   {
     test_case_id: 'long_answers_regression',
@@ -38,7 +38,7 @@ const casesOn = (data_set_id: string): NewTestCase[] => [
       prediction_path: '$.outputs[0].data[0]',
       score_path: '$.outputs[1].data[0]',
       metrics: ['accuracy', 'brier', 'auc'],
-      concurrency: 10,
+      concurrency: 20,
       max_rows: 100,
     },
   },
@@ -112,7 +112,7 @@ describe('a model trained on real requests', () => {
     const run = await validated(slow);
     expect(outcomesOf(run)).toEqual({ smoke: 'passed', unit: 'passed', performance: 'failed', regression: 'passed' });
     const { measured, reason } = run.results.find(({ type }) => type === 'performance')!;
-    expect(measured?.p50_ms).toBeGreaterThan(240);
+    expect(measured?.p50_ms).toBeGreaterThan(490);
     expect(reason).toContain('p50_ms');
     // One of the four that passed in the stable version's run.
     expect(run).toMatchObject({ status: 'failed', regression_detected: true, regressed_test_case_ids: ['long_answers_performance'] });

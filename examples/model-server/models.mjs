@@ -5,7 +5,7 @@ import { longAnswers } from './long-answers.mjs';
 /** In what way `long-answers` is served. */
 export const variants = ['good', 'slow', 'inaccurate', 'failing'];
 
-const slowMs = 250;
+const slowMs = 500;
 
 /** A model that cannot answer, though the request was right. */
 export class ModelError extends Error {}

@@ -222,7 +222,7 @@ describe('the model of long answers', () => {
     const body = JSON.stringify({ context_tokens: 1_000 });
     const began = performance.now();
     const answer = await fetch(`${slow.url}/predict/long-answers`, { method: 'POST', body });
-    expect(performance.now() - began).toBeGreaterThan(240);
+    expect(performance.now() - began).toBeGreaterThan(490);
     expect(await answer.json()).toMatchObject({ long: true, confidence: expect.any(Number) as number });
     const refused = await fetch(`${failing.url}/predict/long-answers`, { method: 'POST', body });
     expect([refused.status, await refused.json()]).toEqual([500, { error: 'long-answers is out of memory' }]);
