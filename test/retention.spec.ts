@@ -43,6 +43,10 @@ describe('retention', () => {
       `INSERT INTO validation.runs VALUES ('validation_due_1', $1, 'manual', NULL, 'passed', now(), now(), now(), 1, 1, 0, 0, false, 'none', NULL, '[]', '[]', '')`,
       [due.model_id],
     );
+    await database.query(
+      `INSERT INTO validation.baselines VALUES ('Due', 'any', 'unit', 1, NULL, 'validation_due_1', $1, now(), now(), NULL, now(), 'test', 'a test')`,
+      [due.model_id],
+    );
     await eventually(
       () => api.data<{ total_inferences: number }>(`/registry/${due.model_id}/metrics`),
       ({ total_inferences }) => total_inferences === 1,
@@ -77,7 +81,14 @@ describe('retention', () => {
     expect((await api.send(`/registry/${young.model_id}`)).status).toBe(200);
     const left = (table: string): Promise<number> =>
       database.query(`SELECT 1 FROM ${table} WHERE model_id = $1`, [due.model_id]).then(({ rowCount }) => rowCount ?? 0);
-    for (const table of ['metrics.model_window', 'metrics.model_health', 'metrics.alerts', 'validation.runs', 'flags.flags']) {
+    for (const table of [
+      'metrics.model_window',
+      'metrics.model_health',
+      'metrics.alerts',
+      'validation.runs',
+      'validation.baselines',
+      'flags.flags',
+    ]) {
       await eventually(
         () => left(table),
         (rows) => rows === 0,

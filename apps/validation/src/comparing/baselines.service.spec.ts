@@ -46,7 +46,7 @@ async function passed(model_id: string, minute: number, cases: string[], more: P
     ...{ run_id, model_id, trigger: 'manual', nightly_id: null, status: 'passed', started_at: at(minute), completed_at: at(minute) },
     ...{ lease_until: at(minute), total_tests: 1, passed_tests: 1, failed_tests: 0, error_tests: 0, regression_detected: false },
     ...{ regression_severity: 'none', baseline_run_id: null, regressed_test_case_ids: [], results, reason: '', signature_check: null },
-    ...{ comparisons: [], policy_revision: null, ...more },
+    ...{ comparisons: [], policy_revision: null, attempt: 1, lost: 0, work: null, done_tests: 1, ...more },
   } as never);
   return run_id;
 }

@@ -113,15 +113,14 @@ describe('comparing the metrics of two models', () => {
   });
 
   it('lets everything else have its turn, with 100,000 rows', async () => {
-    const pairs = { labels: simulated(100_000, 1, 4), numbers: simulatedNumbers(100_000, 1.05, 4) };
+    const pairs = simulatedNumbers(100_000, 1.05, 4);
     let longest = 0;
     let last = performance.now();
     const ticking = setInterval(() => {
       longest = Math.max(longest, performance.now() - last);
       last = performance.now();
     }, 1);
-    for (const name of ['accuracy', 'auc']) await inTurns(compareMetricSteps(name, pairs.labels));
-    expect(await inTurns(compareMetricSteps('mae', pairs.numbers))).toMatchObject({ test: 'wilcoxon_normal', n: 100_000 });
+    expect(await inTurns(compareMetricSteps('mae', pairs))).toMatchObject({ test: 'wilcoxon_normal', n: 100_000 });
     clearInterval(ticking);
     // Of a machine that is busy with other tests; on its own it is a tenth of it.
     expect(longest).toBeLessThan(1_000);

@@ -12,7 +12,7 @@ import { compareMetricSteps, type Pairs } from './compare-rows.js';
 import { type ComparedCase, type ComparedMetric, compareRun, type RunComparison } from './compare-run.js';
 
 // The figures in docs/statistics.md: SIMULATION_RUNS=2000 npm test -- apps/validation/src/comparing/simulation. SIMULATION_SEED is 1 if not given.
-const runs = Number(process.env.SIMULATION_RUNS ?? 12);
+const runs = Number(process.env.SIMULATION_RUNS ?? 8);
 const seed = Number(process.env.SIMULATION_SEED ?? 1);
 const policy: NewPolicy = { ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 } };
 const rows = 200;
