@@ -6,7 +6,6 @@ import {
   getHistory,
   getRegressionReport,
   getRun,
-  type HistoryEntry,
   type HistoryRequest,
   type RegressionReport,
   type ReportRequest,
@@ -114,8 +113,7 @@ export class RunsHandlers {
   @Answers(getHistory)
   async getHistory({ model_id, days = historyDays }: HistoryRequest): Promise<ValidationHistory> {
     await this.known.require(model_id);
-    const runs = await this.runs.since(model_id, days);
-    return { model_id, period_days: days, validation_runs: runs.map(entryOf) };
+    return { model_id, period_days: days, validation_runs: await this.runs.since(model_id, days) };
   }
 
   @Answers(getRegressionReport)
@@ -137,7 +135,7 @@ export class RunsHandlers {
 
 const runNotFound = (run_id: string): AppError => new AppError('RUN_NOT_FOUND', `Run ${run_id} not found`);
 
-const entryOf = (run: RunEntity): HistoryEntry => ({
+const shown = (run: RunEntity): Run => ({
   run_id: run.run_id,
   status: run.status,
   started_at: run.started_at,
@@ -147,10 +145,6 @@ const entryOf = (run: RunEntity): HistoryEntry => ({
   failed_tests: run.failed_tests,
   regression_detected: run.regression_detected,
   regression_severity: run.regression_severity,
-});
-
-const shown = (run: RunEntity): Run => ({
-  ...entryOf(run),
   model_id: run.model_id,
   trigger: run.trigger,
   attempt: run.attempt,
