@@ -12,7 +12,6 @@ import {
   getHistory,
   getRegressionReport,
   getRun,
-  type HistoryEntry,
   type HistoryRequest,
   listRunResults,
   type RegressionReport,
@@ -141,8 +140,7 @@ export class RunsHandlers {
   @Answers(getHistory)
   async getHistory({ model_id, days = historyDays }: HistoryRequest): Promise<ValidationHistory> {
     await this.known.require(model_id);
-    const runs = await this.runs.since(model_id, days);
-    return { model_id, period_days: days, validation_runs: runs.map(entryOf) };
+    return { model_id, period_days: days, validation_runs: await this.runs.since(model_id, days) };
   }
 
   @Answers(getRegressionReport)
@@ -173,28 +171,17 @@ const resultOf = (run: RunEntity): RunResult => ({
   regression_severity: run.regression_severity,
 });
 
-const entryOf = (run: RunEntity): HistoryEntry => ({
-  run_id: run.run_id,
-  status: run.status,
-  started_at: run.started_at,
-  completed_at: run.completed_at,
-  total_tests: run.total_tests,
-  passed_tests: run.passed_tests,
-  failed_tests: run.failed_tests,
-  regression_detected: run.regression_detected,
-  regression_severity: run.regression_severity,
-});
-
 /** As many results as one message holds: thousands of cases have more to say. */
 async function shown(run: RunEntity): Promise<Run> {
   const { items, next_cursor } = await resultsPage(run.results, { limit: run.results.length });
   return {
-    ...entryOf(run),
+    ...resultOf(run),
+    started_at: run.started_at,
+    completed_at: run.completed_at,
     model_id: run.model_id,
     trigger: run.trigger,
     attempt: run.attempt,
     progress: { done: run.done_tests, total: run.total_tests },
-    error_tests: run.error_tests,
     baseline_run_id: run.baseline_run_id,
     regressed_test_case_ids: run.regressed_test_case_ids.slice(0, maxRegressedShown),
     results: items,

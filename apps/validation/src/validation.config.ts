@@ -1,8 +1,17 @@
-import { validateCronExpression } from 'cron';
+import { CronTime } from 'cron';
 import { Text, Whole } from '#contracts/fields.js';
 import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
 import { natsSubject, natsSubjectAccepted } from '#contracts/serving.js';
 import { ServiceConfig } from '#runtime/config.js';
+
+/** Whether a cron expression is due at some time: there is no 31st of February. */
+function isSchedule(cron: string): boolean {
+  try {
+    return new CronTime(cron, 'UTC').sendAt().isValid;
+  } catch {
+    return false;
+  }
+}
 
 export class ValidationConfig extends ServiceConfig {
   /** Networks and hosts that model servers may be in although they are private: CIDRs or exact host names, separated by commas. */
@@ -18,7 +27,7 @@ export class ValidationConfig extends ServiceConfig {
   VALIDATION_SECRETS_DIR = '';
 
   /** When the nightly validation starts, UTC. */
-  @Text({ max: 100, optional: true, rule: (text) => validateCronExpression(text).valid, accepted: 'a cron expression such as 0 2 * * *' })
+  @Text({ max: 100, optional: true, rule: isSchedule, accepted: 'a cron expression such as 0 2 * * *' })
   NIGHTLY_CRON = '0 2 * * *';
 
   /** How far back a night that was missed is still made up for, late. 0: never. */
