@@ -1,6 +1,6 @@
 import type { Comparison, Unmeasurable } from './comparison.js';
 import { normalQuantileAbove } from './distributions.js';
-import { type Sketch, Sketch as Sketches, zeroBelow } from './sketch.js';
+import { Sketch, zeroBelow } from './sketch.js';
 import { compareShares } from './two-proportions.js';
 
 /**
@@ -19,7 +19,7 @@ export function compareQuantiles(candidate: Sketch, baseline: Sketch, q: number,
   const ours = boundsOf(candidate, q, z);
   const theirs = boundsOf(baseline, q, z);
   if (!ours || !theirs) return { reason: 'too_few_rows' };
-  const all = new Sketches();
+  const all = new Sketch();
   all.merge(candidate);
   all.merge(baseline);
   const limit = all.quantile(q);
