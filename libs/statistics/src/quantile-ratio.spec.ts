@@ -33,6 +33,12 @@ describe('comparing quantiles', () => {
     expect([interval.lower > 1.6, interval.upper < 2.6]).toEqual([true, true]);
   });
 
+  it('sees a side that is slower as a whole, also where all of it lies in a few bins', () => {
+    const { p, effect } = compared(Array<number>(100).fill(300), mixed(100, 0));
+    expect(p).toBeLessThan(1e-20);
+    expect(effect).toBeCloseTo(30, 0);
+  });
+
   it('needs values on both sides of the quantile’s bounds', () => {
     const none = sketchOf([]);
     expect(compareQuantiles(none, sketchOf([1]), 0.95)).toEqual({ reason: 'no_rows' });
