@@ -40,7 +40,10 @@ describe('retention', () => {
       body: { flag_key: 'due', variants: { a: 1 }, default_variant: 'a', model_id: due.model_id },
     });
     await database.query(
-      `INSERT INTO validation.runs VALUES ('validation_due_1', $1, 'manual', NULL, 'passed', now(), now(), now(), 1, 1, 0, 0, false, 'none', NULL, '[]', '[]', '')`,
+      `INSERT INTO validation.runs (run_id, model_id, trigger, nightly_id, status, started_at, completed_at, lease_until, attempt, lost, total_tests,
+         passed_tests, failed_tests, error_tests, done_tests, regression_detected, regression_severity, baseline_run_id, regressed_test_case_ids,
+         results, reason)
+       VALUES ('validation_due_1', $1, 'manual', NULL, 'passed', now(), now(), now(), 1, 0, 1, 1, 0, 0, 1, false, 'none', NULL, '[]', '[]', '')`,
       [due.model_id],
     );
     await database.query(
