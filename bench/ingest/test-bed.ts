@@ -126,7 +126,8 @@ export class TestBed {
   async check(): Promise<void> {
     await this.settled();
     const { rows } = await this.database.query<{ model_id: string; total: string; successful: string; sum_ms: number }>(
-      `SELECT model_id, total, successful, sum_ms FROM metrics.model_window WHERE period = 'lifetime' AND flag_key = ''`,
+      `SELECT model_id, sum(total) AS total, sum(successful) AS successful, sum(sum_ms) AS sum_ms FROM metrics.model_window
+       WHERE NOT folded AND flag_key = '' GROUP BY model_id`,
     );
     const counted = new Map(rows.map((row) => [row.model_id, row]));
     for (const [model_id, { timings, failed, sum_ms }] of this.sent.models) {

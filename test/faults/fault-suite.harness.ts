@@ -62,6 +62,8 @@ interface Postgres {
 
 /** Messages are lent for a short time, so that nobody waits half a minute for what a dead replica had in hand. */
 const consumerSettings = { ack_wait: nanos(2_000), max_ack_pending: 4_000 };
+/** Minutes are folded while events of them still come, and while whoever folds them is killed. */
+const foldAfterSeconds = '1';
 /** Far shorter than the outages, so that it helps nobody to be counted once. */
 const duplicateWindowMs = 1_000;
 
@@ -121,6 +123,7 @@ export class FaultSuite {
       PROBE_HOST: '127.0.0.1',
       PROBE_PORT: String(port),
       LOG_LEVEL: 'silent',
+      FOLD_AFTER_SECONDS: foldAfterSeconds,
       ...environment,
     });
     this.children.set(name, child);

@@ -23,6 +23,11 @@ export interface WindowRow {
   error_types: Record<string, number>;
 }
 
+/** As it is stored, with the column `folded`. */
+export interface StoredRow extends WindowRow {
+  folded: boolean;
+}
+
 /** One range [from, to) of a producer's row in the ledger. */
 export interface LedgerRange {
   source: string;
@@ -50,6 +55,40 @@ export function findings(plan: EventPlan, sent: readonly SentMessage[], { window
   found.push(...periodFindings(windows));
   if (ledger) found.push(...ledgerFindings(sent, ledger, counts));
   return found;
+}
+
+/** Rows as a reader adds them up: minutes that are not folded yet are part of the hours, and of their model's one lifetime. */
+export function asRead(rows: readonly StoredRow[]): WindowRow[] {
+  const unfolded = rows.filter(({ period, folded }) => period === 'minute' && !folded);
+  const lifetimes = new Map<string, WindowRow[]>();
+  for (const row of [...rows.filter(({ period }) => period === 'lifetime'), ...unfolded])
+    lifetimes.set(row.model_id, [...(lifetimes.get(row.model_id) ?? []), row]);
+  return [
+    ...[...lifetimes.values()].map((parts) => ({ ...sumOf(parts), period: 'lifetime' })),
+    ...rows.filter(({ period }) => period !== 'lifetime'),
+    ...unfolded.map((row) => ({ ...row, period: 'hour' })),
+  ];
+}
+
+/** Of one row or more. */
+function sumOf(rows: readonly WindowRow[]): WindowRow {
+  const [first, ...others] = rows as [WindowRow, ...WindowRow[]];
+  return others.reduce((sum, row) => {
+    const timings = new Sketch();
+    for (const { sketch } of [sum, row]) if (sketch) timings.merge(Sketch.parse(sketch));
+    const error_types = { ...sum.error_types };
+    for (const [type, count] of Object.entries(row.error_types)) error_types[type] = (error_types[type] ?? 0) + count;
+    return {
+      ...sum,
+      total: sum.total + row.total,
+      successful: sum.successful + row.successful,
+      sum_ms: sum.sum_ms + row.sum_ms,
+      min_ms: Math.min(sum.min_ms ?? Infinity, row.min_ms ?? Infinity),
+      max_ms: Math.max(sum.max_ms ?? -Infinity, row.max_ms ?? -Infinity),
+      sketch: timings.serialise(),
+      error_types,
+    };
+  }, first);
 }
 
 /** At most eight of a kind: one fault can lose thousands of events. */

@@ -1,6 +1,6 @@
 import { Sketch } from '#statistics/sketch.js';
 import { fc } from '#testing/property.js';
-import { findings, type LedgerRange, type SentMessage, type WindowRow } from './history.harness.js';
+import { asRead, findings, type LedgerRange, type SentMessage, type WindowRow } from './history.harness.js';
 import { cellsOfModel, EventPlan } from './plan.harness.js';
 import { Random, schedule } from './seed.harness.js';
 
@@ -143,6 +143,20 @@ describe('the checker', () => {
       // No row of a width at all: such a width is not kept.
       else expect(wrong).toEqual([]);
     }
+  });
+
+  it('takes minutes that are not folded for part of their hours and of the lifetime, and others not', () => {
+    const four = [message(0, [0, 4, 8, 12])];
+    const stored = (slots: number[], period: string, folded: boolean) => rowsOf(slots, period).map((row) => ({ ...row, folded }));
+    const rows = [...stored([0, 4], 'lifetime', false), ...stored([0, 4], 'hour', true), ...stored([0, 4], 'minute', true)];
+    const unfolded = [...stored([8], 'minute', false), ...stored([12], 'minute', false)];
+    expect(findings(plan, four, { windows: asRead([...rows, ...unfolded]) })).toEqual([]);
+    expect(findings(plan, four, { windows: asRead([...stored([0, 4], 'minute', false), ...unfolded]) })).toEqual([]);
+    expect(findings(plan, four, { windows: asRead([...rows, ...stored([0, 8, 12], 'minute', false)]) })).toContainEqual(
+      'doubled: event 0 of p:0 is counted 2 times',
+    );
+    const late = stored([8, 12], 'minute', true);
+    expect(findings(plan, four, { windows: asRead([...rows, ...late]) })).toContainEqual(expect.stringContaining('lost: event 8'));
   });
 
   it('finds a ledger that says other than the windows', () => {

@@ -164,7 +164,7 @@ describe(`PostgreSQL, with seed ${seed}`, () => {
         try {
           await session.query('BEGIN');
           for (const model_id of models) {
-            await session.query("SELECT FROM metrics.model_window WHERE model_id = $1 AND period = 'lifetime' FOR UPDATE", [model_id]);
+            await session.query('SELECT FROM metrics.model_window WHERE model_id = $1 FOR UPDATE', [model_id]);
             await sleep(random.whole(50, 300));
           }
         } catch (error) {

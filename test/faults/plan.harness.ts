@@ -6,6 +6,7 @@ export interface PlannedEvent {
   model_id: string;
   timing_ms: number;
   success: boolean;
+  occurred_at: string;
   error?: string;
   error_type?: string;
 }
@@ -16,6 +17,9 @@ const firstBin = -220;
 export const cellsOfModel = 900;
 /** So many models are filled at the same time, so that a transaction has several rows to lock. */
 export const modelsTogether = 4;
+/** So many events of a model occurred in one minute, and the next ones so much earlier: minutes are folded again and again while some still come. */
+const eventsOfMinute = 30;
+const minuteStepMs = 7 * 60_000;
 /** Timings are multiples of this, so that their sums are exact whatever the order. */
 const quantum = 2 ** -16;
 
@@ -34,8 +38,11 @@ const failures: readonly (Pick<PlannedEvent, 'error' | 'error_type'> & { type: s
 export class EventPlan {
   private readonly slots = new Map<string, number>();
 
-  /** `models` are registered and used by nobody else; their number is a multiple of `modelsTogether`. */
-  constructor(readonly models: readonly string[]) {
+  /** `models` are registered and used by nobody else; their number is a multiple of `modelsTogether`. The newest events occur at `now_ms`. */
+  constructor(
+    readonly models: readonly string[],
+    private readonly now_ms = Date.now(),
+  ) {
     if (models.length % modelsTogether !== 0) throw new Error(`Models come in groups of ${modelsTogether}`);
     for (let slot = 0; slot < this.capacity; slot++) this.slots.set(this.cellOf(slot).join(' '), slot);
   }
@@ -62,10 +69,11 @@ export class EventPlan {
   eventOf(slot: number): PlannedEvent {
     const [model_id, bin] = this.cellOf(slot);
     const timing_ms = timingIn(bin);
+    const occurred_at = new Date(this.now_ms - Math.floor((bin - firstBin) / eventsOfMinute) * minuteStepMs).toISOString();
     const failure = this.failureOf(slot);
-    if (!failure) return { model_id, timing_ms, success: true };
+    if (!failure) return { model_id, timing_ms, success: true, occurred_at };
     const { error, error_type } = failure;
-    return { model_id, timing_ms, success: false, error, ...(error_type && { error_type }) };
+    return { model_id, timing_ms, success: false, occurred_at, error, ...(error_type && { error_type }) };
   }
 
   /** The type under which its error is to be counted; undefined for a success. */

@@ -7,7 +7,7 @@ import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { eventually } from '../api.harness.js';
 import { type FaultSuite, killHard, spawnNode } from './fault-suite.harness.js';
-import { findings, type LedgerRange, type SentMessage, shortened, type WindowRow } from './history.harness.js';
+import { asRead, findings, type LedgerRange, type SentMessage, shortened, type StoredRow, type WindowRow } from './history.harness.js';
 import { EventPlan } from './plan.harness.js';
 import { type Random } from './seed.harness.js';
 
@@ -117,6 +117,11 @@ export class Traffic {
     await this.suite.lagIsZero();
     const sent = this.history();
     if (!sent.some(({ acknowledged }) => acknowledged)) throw new Error('Nothing was acknowledged: this proves nothing');
+    const [folded] = await this.suite.rows(
+      "SELECT FROM metrics.model_window WHERE period = 'minute' AND folded AND model_id = ANY($1) LIMIT 1",
+      [this.models],
+    );
+    if (!folded) throw new Error('No minute was folded: this proves nothing of folds');
     const windows = await windowsOf(this.suite, this.models);
     const ledger = await ledgerOf(this.suite, [...new Set(sent.map(({ producer }) => producer))]);
     return shortened([...findings(this.plan, sent, { windows, ledger }), ...(await this.answerFindings(windows))]);
@@ -159,11 +164,12 @@ export class Traffic {
 }
 
 export async function windowsOf(suite: FaultSuite, models: readonly string[]): Promise<WindowRow[]> {
-  return suite.rows<WindowRow & { window_start: Date }>(
-    `SELECT model_id, period, window_start, total::float8, successful::float8, sum_ms, min_ms, max_ms, sketch, error_types
+  const rows = await suite.rows<StoredRow>(
+    `SELECT model_id, period, total::float8, successful::float8, sum_ms, min_ms, max_ms, sketch, error_types, folded
      FROM metrics.model_window WHERE model_id = ANY($1) AND flag_key = '' AND variant = ''`,
     [models],
   );
+  return asRead(rows);
 }
 
 async function ledgerOf(suite: FaultSuite, sources: readonly string[]): Promise<LedgerRange[]> {

@@ -29,13 +29,13 @@ export class KnownModels extends VisibleRecords<Model> {
       removed: (model_id) =>
         database.transaction(async (manager) => {
           await awaitEvaluation(manager);
+          // Of minutes that are being folded, it waits, and finds what they were folded into only when it looks again.
+          await manager.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
           for (const table of tablesOfModels) await manager.query(`DELETE FROM metrics.${table} WHERE model_id = $1`, [model_id]);
         }),
       leftovers: {
         held: async () => {
-          const rows = await database.query<{ model_id: string }[]>(
-            `SELECT DISTINCT model_id FROM metrics.model_window WHERE period = 'lifetime'`,
-          );
+          const rows = await database.query<{ model_id: string }[]>(`SELECT DISTINCT model_id FROM metrics.model_window WHERE NOT folded`);
           return rows.map(({ model_id }) => model_id);
         },
         isGone: (model_id) => isAbsent(() => ask(model_id), 'MODEL_NOT_FOUND'),

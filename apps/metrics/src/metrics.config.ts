@@ -9,6 +9,10 @@ export class MetricsConfig extends ServiceConfig {
   @Whole({ min: 1, max: 300, optional: true })
   HEALTH_TICK_SECONDS = 10;
 
+  /** How old minutes become, from their beginning, before they are added to their hours and lifetimes: events that come later cost more. */
+  @Whole({ min: 1, max: 3_600, optional: true })
+  FOLD_AFTER_SECONDS = 120;
+
   /** Networks and hosts that webhooks may be in although they are private: CIDRs or exact host names, separated by commas. */
   @Text({ min: 0, max: 2000, optional: true, rule: isNetworkList, accepted: networksAccepted })
   WEBHOOK_ALLOWED_NETWORKS = '';

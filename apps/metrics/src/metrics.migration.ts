@@ -22,11 +22,13 @@ export class Metrics1700000000001 implements MigrationInterface {
         sketch bytea,
         error_types jsonb NOT NULL DEFAULT '{}',
         last_occurred_at timestamptz,
+        folded boolean NOT NULL DEFAULT false,
         PRIMARY KEY (model_id, flag_key, variant, period, window_start)
       ) WITH (fillfactor = 60);
       CREATE INDEX model_window_age ON metrics.model_window (period, window_start)
         WHERE period IN ('lifetime', 'minute', 'hour', 'day');
-      CREATE INDEX model_window_arms ON metrics.model_window (flag_key) WHERE flag_key <> '' AND period = 'lifetime';
+      CREATE INDEX model_window_unfolded ON metrics.model_window (model_id, flag_key, variant, window_start) WHERE NOT folded;
+      CREATE INDEX model_window_arms ON metrics.model_window (flag_key) WHERE flag_key <> '' AND NOT folded;
       CREATE TABLE metrics.ingest_ledger (
         source text PRIMARY KEY,
         applied int8multirange NOT NULL DEFAULT '{}',

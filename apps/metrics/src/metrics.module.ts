@@ -31,6 +31,8 @@ import { Metrics1700000000001 } from './metrics.migration.js';
 import { DeadLettersHandlers } from './ingest/dead-letters.handlers.js';
 import { DeadLettersStore } from './ingest/dead-letters.store.js';
 import { DaysStore } from './windows/days.store.js';
+import { FoldSchedule } from './windows/fold.schedule.js';
+import { FoldStore } from './windows/fold.store.js';
 import { WindowsStore } from './windows/windows.store.js';
 import { DeadLetterEntity } from './ingest/dead-letter.entity.js';
 import { CountedEventEntity, IngestLedgerEntity } from './ingest/ledger.entity.js';
@@ -72,6 +74,8 @@ export class MetricsModule {
         AuditStore,
         WindowsStore,
         DaysStore,
+        FoldStore,
+        FoldSchedule,
         DeadLettersStore,
         PruneSchedule,
         RecentWindowsStore,

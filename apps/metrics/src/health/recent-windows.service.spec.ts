@@ -4,6 +4,7 @@ import { Sketch } from '#statistics/sketch.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { metricsSchema } from '../metrics.module.js';
 import { hourMs, minuteMs, sumsOf, Tally } from '../windows/tally.js';
+import { FoldStore } from '../windows/fold.store.js';
 import { WindowSums } from '../windows/window-sums.store.js';
 import { RecentWindowsStore } from './recent-windows.store.js';
 import { quantileOf } from './stretch.js';
@@ -32,7 +33,7 @@ const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => datab
 async function count(model_id: string, inferences: Inference[]): Promise<void> {
   const tally = new Tally();
   for (const { at_ms, ...inference } of inferences) tally.add({ model_id, ...inference, occurred_at_ms: at_ms }, at_ms);
-  await new WindowSums().add(query, sumsOf(tally));
+  await new WindowSums().addMinutes(query, sumsOf(tally));
 }
 
 /** One every seven minutes, each slower than the one before; every fifth failed. */
@@ -49,6 +50,8 @@ describe('the baseline', () => {
 
   beforeAll(async () => {
     await count('old', inferences);
+    // What is later is still in minutes alone, in the middle of an hour of the baseline.
+    await new FoldStore(database).fold(midnight + 7.5 * hourMs);
     // Its first hour is a whole one of the baseline, and it began in the middle of it.
     await count('young', every7Minutes(midnight + 8 * hourMs + 23 * minuteMs, midnight + 18 * hourMs));
   });
@@ -100,6 +103,7 @@ describe('the baseline', () => {
       'busy',
       Array.from({ length: 26 * 60 }, (_, index) => ({ at_ms: now - index * minuteMs, timing_ms: 5, success: true })),
     );
+    await new FoldStore(database).fold(now);
     const days = await new RecentWindowsStore().baseline(manager, ['busy'], 15, now);
     expect(days.get('busy')).toMatchObject({ minutes: 24 * 60, total: 24 * 60 });
     expect(asked).toEqual([23 + 60, 1]);

@@ -86,7 +86,10 @@ async function read(manager: EntityManager, model_ids: string[], from_ms: number
   return rows;
 }
 
-/** As `read` with timings, but whole hours as one row each: what is left of the first and the last hour comes in minutes. */
+/**
+ * As `read` with timings, but whole hours as one row each: what is left of the first and the last hour comes in minutes, and so do minutes that
+ * are not folded into their hours yet. One statement, since a minute may be folded between two.
+ */
 async function readByHours(manager: EntityManager, model_ids: string[], from_ms: number, to_ms: number): Promise<Row[]> {
   const firstHour_ms = Math.ceil(from_ms / hourMs) * hourMs;
   const lastHour_ms = Math.floor(to_ms / hourMs) * hourMs;
@@ -99,6 +102,7 @@ async function readByHours(manager: EntityManager, model_ids: string[], from_ms:
        WHERE model_id = ANY($1) AND flag_key = '' AND variant = '' AND (
          period = 'minute' AND window_start >= $2 AND window_start < $3
          OR period = 'hour' AND window_start >= $3 AND window_start < $4
+         OR period = 'minute' AND NOT folded AND window_start >= $3 AND window_start < $4
          OR period = 'minute' AND window_start >= $4 AND window_start < $5)`,
       [model_ids.slice(at, at + chunk), ...[from_ms, firstHour_ms, lastHour_ms, to_ms].map((ms) => new Date(ms))],
     );

@@ -1,6 +1,5 @@
 import { AppliedRange } from './applied-range.js';
 import {
-  type BatchOutcome,
   type EventId,
   eventIdKey,
   type Existence,
@@ -9,12 +8,12 @@ import {
   type Letter,
   type StreamPlace,
 } from './count-batch.js';
-import { type WindowSum } from '../windows/tally.js';
+import { Counters, foldedSums, type WindowSum } from '../windows/tally.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
 import { IngestCore, type Taken } from './ingest-core.js';
 
-export type Flaw = 'early ack' | 'no ledger' | 'no event ids';
+export type Flaw = 'early ack' | 'no ledger' | 'no event ids' | 'blind to folds' | 'folds unlocked';
 
 // A test's globals are looked up through an interceptor, at many times the price of the arithmetic.
 const { floor, imul } = Math;
@@ -40,18 +39,24 @@ interface Stored extends Sent {
   deliveries: number;
 }
 
-/** One event as it was made: its minute is nobody else's, so that the window of the minute tells how often it was counted. */
+/** A few events are of the same minute, so that some come after it was folded. */
+const eventsOfMinute = 6;
+/** Each has a timing of its own, a power of this: the digits of a minute's `sum_ms` tell how often each event was counted. */
+const digit = 16;
+
+/** One event as it was made. */
 interface Made {
   message: Sent;
   place: number;
   minute: string;
+  timing_ms: number;
   kind: 'good' | 'twin' | 'unknown' | 'invalid' | 'cursed';
   event_id?: string;
 }
 
-interface Window {
-  total: number;
-  failed: number;
+/** A stored row. */
+interface Window extends WindowSum {
+  folded: boolean;
 }
 
 /** PostgreSQL, as far as counting sees it: what is committed, and who holds which row. */
@@ -79,7 +84,7 @@ export class Simulation {
   private readonly made: Made[] = [];
   private readonly stream: Stored[] = [];
   private readonly committed: Committed = { ledger: new Map(), event_ids: new Set(), windows: new Map(), letters: new Map() };
-  private readonly holders = new Map<string, Replica>();
+  private readonly holders = new Map<string, SimulatedTransaction>();
   private replicas: Replica[] = [];
 
   constructor(
@@ -157,13 +162,15 @@ export class Simulation {
   }
 
   private makeEvent(message: Sent, place: number): object {
-    const minute = new Date(this.began - (this.made.length + 5) * minuteMs).toISOString();
+    const number = this.made.length;
+    const minute = new Date(this.began - (Math.floor(number / eventsOfMinute) + 5) * minuteMs).toISOString();
+    const timing_ms = digit ** (number % eventsOfMinute);
     const dice = this.upTo(20);
     const kind = dice === 0 ? 'unknown' : dice === 1 ? 'invalid' : dice === 2 ? 'cursed' : dice <= 5 ? 'twin' : 'good';
     const event_id = kind === 'twin' ? `twin_${this.upTo(3)}` : undefined;
-    this.made.push({ message, place, minute, kind, ...(event_id !== undefined && { event_id }) });
+    this.made.push({ message, place, minute, timing_ms, kind, ...(event_id !== undefined && { event_id }) });
     const model_id = kind === 'unknown' ? 'ghost' : kind === 'cursed' ? 'cursed' : `m${kind === 'twin' ? 0 : this.upTo(3)}`;
-    return { model_id, timing_ms: kind === 'invalid' ? -1 : 5, success: this.chance(0.7), occurred_at: minute, event_id };
+    return { model_id, timing_ms: kind === 'invalid' ? -1 : timing_ms, success: this.chance(0.7), occurred_at: minute, event_id };
   }
 
   /** Sends until it hears that the message is stored; a producer that dies gives up. */
@@ -218,12 +225,13 @@ export class Simulation {
     const replica = new Replica(this);
     this.replicas.push(replica);
     void replica.core.run();
+    void replica.fold();
   }
 
   crash(replica: Replica): void {
     replica.alive = false;
     this.replicas = this.replicas.filter((other) => other !== replica);
-    for (const [row, holder] of this.holders) if (holder === replica) this.holders.delete(row);
+    for (const [row, holder] of this.holders) if (holder.replica === replica) this.holders.delete(row);
     this.at(this.upTo(3_000), () => this.startReplica());
   }
 
@@ -234,7 +242,7 @@ export class Simulation {
   }
 
   /** Runs the work as one transaction: what it wrote is applied as a whole, or not at all. */
-  async transaction(replica: Replica, work: (transaction: IngestTransaction) => Promise<BatchOutcome>): Promise<BatchOutcome> {
+  async transaction<Outcome>(replica: Replica, work: (transaction: SimulatedTransaction) => Promise<Outcome>): Promise<Outcome> {
     const open = new SimulatedTransaction(this, replica, this.committed, this.flaw);
     try {
       const outcome = await work(open);
@@ -246,14 +254,20 @@ export class Simulation {
       return outcome;
     } finally {
       // A replica that was killed never comes here: `crash` frees what it held.
-      for (const [row, holder] of this.holders) if (holder === replica) this.holders.delete(row);
+      for (const [row, holder] of this.holders) if (holder === open) this.holders.delete(row);
     }
   }
 
   /** Waits for a row as PostgreSQL does; callers ask in one order. */
-  async lock(replica: Replica, row: string): Promise<void> {
-    while (this.holders.has(row) && this.holders.get(row) !== replica) await replica.sleep(5);
-    this.holders.set(row, replica);
+  async lock(transaction: SimulatedTransaction, row: string): Promise<void> {
+    while (!this.lockFree(transaction, row)) await transaction.replica.sleep(5);
+  }
+
+  /** Whether nobody else holds the row, and this transaction does from now on. */
+  lockFree(transaction: SimulatedTransaction, row: string): boolean {
+    if ((this.holders.get(row) ?? transaction) !== transaction) return false;
+    this.holders.set(row, transaction);
+    return true;
   }
 
   // --- the verdict
@@ -263,14 +277,18 @@ export class Simulation {
     const wrong: string[] = [];
     const left = this.stream.filter(({ done }) => !done).length;
     if (left) wrong.push(`${left} messages were never done`);
-    const totals = { lifetime: 0, minute: 0, hour: 0 };
+    const sums = { lifetime: 0, minute: 0, hour: 0, day: 0 };
     const ofMinute = new Map<number, number>();
-    for (const [key, { total }] of windows) {
-      const [, period, start] = key.split(' ') as [string, keyof typeof totals, string];
-      totals[period] += total;
-      if (period === 'minute') ofMinute.set(Number(start), (ofMinute.get(Number(start)) ?? 0) + total);
+    for (const { period, folded, window_start_ms, counters } of windows.values()) {
+      sums[period] += counters.sum_ms;
+      if (period !== 'minute') continue;
+      ofMinute.set(window_start_ms, (ofMinute.get(window_start_ms) ?? 0) + counters.sum_ms);
+      if (folded) continue;
+      // As readers add them.
+      sums.lifetime += counters.sum_ms;
+      sums.hour += counters.sum_ms;
     }
-    const countOf = ({ minute }: Made): number => ofMinute.get(Date.parse(minute)) ?? 0;
+    const countOf = ({ minute, timing_ms }: Made): number => floor((ofMinute.get(Date.parse(minute)) ?? 0) / timing_ms) % digit;
     for (const event of this.made) {
       const { message, place, kind } = event;
       const name = `${kind} event ${message.producer}:${message.sequence}.${place}`;
@@ -288,7 +306,7 @@ export class Simulation {
       const counted = twins.reduce((sum, event) => sum + countOf(event), 0);
       if (counted > 1) wrong.push(`event id ${id} was counted ${counted} times`);
     }
-    if (new Set(Object.values(totals)).size > 1) wrong.push('windows of different widths do not add up to the same');
+    if (sums.minute !== sums.hour || sums.minute !== sums.lifetime) wrong.push('windows of different widths do not add up to the same');
     return wrong;
   }
 }
@@ -316,6 +334,14 @@ class Replica {
     });
   }
 
+  /** Folds now and then for as long as it lives; a fold that fails is tried again with the next. */
+  async fold(): Promise<void> {
+    for (;;) {
+      await this.sleep(this.simulation.upTo(4_000));
+      await this.simulation.transaction(this, (open) => open.fold()).catch(() => undefined);
+    }
+  }
+
   /** An await: time passes, and the process may be killed, after which nothing that awaited goes on. */
   step(): Promise<void> {
     return this.sleep(this.simulation.upTo(30));
@@ -337,7 +363,7 @@ class SimulatedTransaction implements IngestTransaction {
 
   constructor(
     private readonly simulation: Simulation,
-    private readonly replica: Replica,
+    readonly replica: Replica,
     private readonly committed: Committed,
     private readonly flaw: Flaw | undefined,
   ) {}
@@ -347,7 +373,7 @@ class SimulatedTransaction implements IngestTransaction {
   }
 
   async lockLedger(sources: string[]): Promise<Map<string, AppliedRange>> {
-    for (const source of [...sources].sort()) await this.simulation.lock(this.replica, `ledger ${source}`);
+    for (const source of [...sources].sort()) await this.simulation.lock(this, `ledger ${source}`);
     await this.replica.step();
     const text = (source: string): string => (this.flaw === 'no ledger' ? '{}' : (this.committed.ledger.get(source) ?? '{}'));
     return new Map(sources.map((source) => [source, AppliedRange.parse(text(source))]));
@@ -363,7 +389,7 @@ class SimulatedTransaction implements IngestTransaction {
 
   async claimEventIds(ids: EventId[]): Promise<Set<string>> {
     const keys = ids.map(eventIdKey).sort();
-    for (const key of keys) await this.simulation.lock(this.replica, `event ${key}`);
+    for (const key of keys) await this.simulation.lock(this, `event ${key}`);
     await this.replica.step();
     const fresh = keys.filter((key) => this.flaw === 'no event ids' || !this.committed.event_ids.has(key));
     this.writes.push(() => fresh.forEach((key) => this.committed.event_ids.add(key)));
@@ -376,18 +402,52 @@ class SimulatedTransaction implements IngestTransaction {
   }
 
   async addWindows(sums: WindowSum[]): Promise<void> {
-    const keyOf = ({ model_id, period, window_start_ms }: WindowSum): string => `${model_id} ${period} ${window_start_ms}`;
-    for (const key of sums.map(keyOf).sort()) await this.simulation.lock(this.replica, `window ${key}`);
-    await this.replica.step();
+    await this.lockWindows(sums);
     if (sums.some(({ model_id }) => model_id === 'cursed')) {
       this.simulation.chance(1, 'poison');
       throw new Cursed('a bug of ours');
     }
+    this.add(sums);
+    const late = sums.filter((sum) => this.committed.windows.get(rowOf(sum))?.folded);
+    if (late.length === 0 || this.flaw === 'blind to folds') return;
+    this.simulation.chance(1, 'late event');
+    await this.addWider(late);
+  }
+
+  /** Folds every minute that nobody holds. */
+  async fold(): Promise<void> {
+    const unlocked = this.flaw === 'folds unlocked';
+    const minutes = [...this.committed.windows.values()].filter(
+      (row) => row.period === 'minute' && !row.folded && (unlocked || this.simulation.lockFree(this, rowOf(row))),
+    );
+    if (minutes.length === 0) return;
+    await this.replica.step();
+    await this.addWider(minutes);
+    await this.replica.step();
+    this.simulation.chance(1, 'fold');
+    this.writes.push(() => {
+      for (const minute of minutes) this.committed.windows.get(rowOf(minute))!.folded = true;
+    });
+  }
+
+  private async addWider(minutes: WindowSum[]): Promise<void> {
+    const sums = foldedSums(minutes);
+    await this.lockWindows(sums);
+    this.add(sums);
+  }
+
+  private async lockWindows(sums: WindowSum[]): Promise<void> {
+    for (const row of sums.map(rowOf).sort()) await this.simulation.lock(this, row);
+    await this.replica.step();
+  }
+
+  private add(sums: WindowSum[]): void {
     this.writes.push(() => {
       for (const sum of sums) {
-        const before = this.committed.windows.get(keyOf(sum)) ?? { total: 0, failed: 0 };
-        const { total, failed } = sum.counters;
-        this.committed.windows.set(keyOf(sum), { total: before.total + total, failed: before.failed + failed });
+        const row = this.committed.windows.get(rowOf(sum));
+        const counters = new Counters();
+        for (const part of [row, sum]) if (part) counters.merge(part.counters);
+        this.committed.windows.set(rowOf(sum), { ...sum, counters, folded: row?.folded ?? false });
       }
     });
   }
@@ -399,3 +459,5 @@ class SimulatedTransaction implements IngestTransaction {
     });
   }
 }
+
+const rowOf = ({ model_id, period, window_start_ms }: WindowSum): string => `window ${model_id} ${period} ${window_start_ms}`;

@@ -14,7 +14,8 @@ describe('the ingest core, over a simulated clock, bus and store', () => {
       for (const [fault, count] of simulation.faults) faults.set(fault, (faults.get(fault) ?? 0) + count);
     }
     // A simulation in which nothing goes wrong shows nothing.
-    for (const fault of ['crash', 'lost ack', 'redelivery', 'doubled', 'failed commit', 'lost commit answer', 'unsure model', 'poison']) {
+    const wanted = ['crash', 'lost ack', 'redelivery', 'doubled', 'failed commit', 'lost commit answer', 'unsure model', 'poison'];
+    for (const fault of [...wanted, 'fold', 'late event']) {
       expect([fault, faults.get(fault) ?? 0]).toEqual([fault, expect.any(Number)]);
       expect(faults.get(fault) ?? 0).toBeGreaterThan(seeds / 20);
     }
@@ -24,6 +25,8 @@ describe('the ingest core, over a simulated clock, bus and store', () => {
     ['acknowledges before it has committed', 'early ack'],
     ['forgets its ledger', 'no ledger'],
     ['does not ask for event ids', 'no event ids'],
+    ['adds late events to folded minutes alone', 'blind to folds'],
+    ['folds minutes without locking them', 'folds unlocked'],
   ] as const)('finds out a core that %s', async (_, flaw) => {
     let found = 0;
     for (let seed = 1; seed <= 100; seed++) if ((await new Simulation(seed, flaw).run()).length) found += 1;

@@ -4,7 +4,7 @@ import { isDatabaseAway } from '#runtime/database-fault.js';
 import { Logger } from '#runtime/logger.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { type WindowSum } from '../windows/tally.js';
-import { type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
+import { keyLookups, type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
 import { AppliedRange } from './applied-range.js';
 import {
   armKey,
@@ -22,12 +22,7 @@ const connections = 1;
 const connectWithinMs = 5_000;
 /** A large batch takes its time, and so does waiting for another replica's. Both far below the wait for an acknowledgement. */
 const statementMs = 10_000;
-/**
- * Every statement finds a few rows of a large table by their keys. Not knowing how few, the planner may choose to read all of the table, which
- * costs the more the longer the service runs.
- */
-const begin =
-  'BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off';
+const begin = `BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; ${keyLookups}`;
 
 /**
  * The transactions that count. They have a connection of their own: what readers and probes may take, a large batch may not. See
@@ -158,7 +153,7 @@ export class PostgresTransaction implements IngestTransaction {
 
   async armsOf(model_ids: string[]): Promise<Map<string, Set<string>>> {
     const rows = await this.query<{ model_id: string; flag_key: string; variant: string }>(
-      `SELECT model_id, flag_key, variant FROM metrics.model_window WHERE model_id = ANY($1) AND flag_key <> '' AND period = 'lifetime'`,
+      `SELECT DISTINCT model_id, flag_key, variant FROM metrics.model_window WHERE model_id = ANY($1) AND flag_key <> '' AND NOT folded`,
       [model_ids],
     );
     const arms = new Map<string, Set<string>>();
@@ -168,7 +163,7 @@ export class PostgresTransaction implements IngestTransaction {
   }
 
   async addWindows(sums: WindowSum[]): Promise<void> {
-    this.added = await this.windows.add(this.query, sums);
+    this.added = await this.windows.addMinutes(this.query, sums);
   }
 
   async writeLetters(letters: Letter[]): Promise<void> {

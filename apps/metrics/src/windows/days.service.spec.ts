@@ -3,6 +3,7 @@ import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { metricsSchema } from '../metrics.module.js';
 import { DaysStore } from './days.store.js';
+import { FoldStore } from './fold.store.js';
 import { ModelWindowEntity } from './model-window.entity.js';
 import { Summary } from './summary.js';
 import { type Arm, hourMs, sumsOf, Tally } from './tally.js';
@@ -32,7 +33,7 @@ async function fill(model_id: string, days: number): Promise<void> {
       tally.add({ model_id, timing_ms: 100 + Math.abs(hour) + index, success: index > 0, occurred_at_ms: at, ...arm }, at);
     }
     const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => database.query<Row[]>(sql, parameters);
-    await new WindowSums().add(query, sumsOf(tally));
+    await new WindowSums().addMinutes(query, sumsOf(tally));
   }
 }
 
@@ -51,6 +52,7 @@ it('makes days of hours beyond the retention, arm by arm, once, and loses nothin
     { model_id: 'long', flag_key: '', variant: '' },
   ];
   await Promise.all([fill('short', 12), fill('long', 12)]);
+  await new FoldStore(database).fold(now + hourMs);
   const before = await Promise.all(arms.map(whole));
   const store = new DaysStore(database);
   const models = [

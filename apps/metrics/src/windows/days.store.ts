@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type Model } from '#contracts/registry.js';
-import { Sketch } from '#statistics/sketch.js';
+import { countersOf, type StoredWindow } from './stored-window.js';
 import { type Arm, Counters } from './tally.js';
 import { dayMs } from './time-range.js';
 import { WindowSums } from './window-sums.store.js';
@@ -14,22 +14,14 @@ const daysLock = 91_424;
 
 type Retained = Pick<Model, 'model_id' | 'retention_days'>;
 
-interface StoredWindow {
-  total: string;
-  successful: string;
-  sum_ms: number;
-  min_ms: number | null;
-  max_ms: number | null;
-  sketch: Buffer | null;
-  error_types: Record<string, number>;
-  last_occurred_at: Date | null;
-}
-
 interface ArmDay extends Arm {
   day: Date;
 }
 
-/** Makes days of the hours whose `retention_days` have passed, so that what is kept for years costs little. */
+/**
+ * Makes days of the hours whose `retention_days` have passed, so that what is kept for years costs little. A minute that is folded later than
+ * that, since no replica ran for days, makes its hour anew, and that is added to its day.
+ */
 @Injectable()
 export class DaysStore {
   private readonly windows = new WindowSums();
@@ -75,18 +67,4 @@ export class DaysStore {
     const query = <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => manager.query<Row[]>(sql, parameters);
     await this.windows.add(query, [{ ...arm, period: 'day', window_start_ms: day.getTime(), counters }]);
   }
-}
-
-function countersOf(row: StoredWindow): Counters {
-  const counters = new Counters();
-  counters.total = Number(row.total);
-  counters.successful = Number(row.successful);
-  counters.failed = counters.total - counters.successful;
-  counters.sum_ms = row.sum_ms;
-  counters.min_ms = row.min_ms ?? Infinity;
-  counters.max_ms = row.max_ms ?? -Infinity;
-  counters.last_occurred_at_ms = row.last_occurred_at?.getTime() ?? -Infinity;
-  if (row.sketch) counters.sketch.merge(Sketch.parse(row.sketch));
-  for (const [type, count] of Object.entries(row.error_types)) counters.errors.set(type, count);
-  return counters;
 }

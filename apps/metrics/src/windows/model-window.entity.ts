@@ -8,7 +8,8 @@ export const wholeModel = { flag_key: '', variant: '' };
 /** Everything counted of one model in one window; additive, so that any number of replicas may add to it. Lifetime begins at the epoch. */
 @Entity('model_window')
 @Index('model_window_age', ['period', 'window_start'], { where: `"period" IN ('lifetime', 'minute', 'hour', 'day')` })
-@Index('model_window_arms', ['flag_key'], { where: `"flag_key" <> '' AND "period" = 'lifetime'` })
+@Index('model_window_unfolded', ['model_id', 'flag_key', 'variant', 'window_start'], { where: 'NOT "folded"' })
+@Index('model_window_arms', ['flag_key'], { where: `"flag_key" <> '' AND NOT "folded"` })
 export class ModelWindowEntity {
   @PrimaryColumn('text')
   model_id!: string;
@@ -49,4 +50,11 @@ export class ModelWindowEntity {
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   last_occurred_at!: string | null;
+
+  /**
+   * Whether the row of the lifetime holds its inferences too: of minutes once they are folded (see fold.store.ts), always of hours and days.
+   * So the rows that are not folded are together what was ever counted, each inference once.
+   */
+  @Column('boolean', { default: false })
+  folded!: boolean;
 }

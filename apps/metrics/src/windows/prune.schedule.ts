@@ -6,11 +6,12 @@ import { KnownModels } from '../known-models.store.js';
 import { DaysStore } from './days.store.js';
 
 /**
- * Minute windows are kept for two days, and so are event ids, as no event may come later than that. A ledger row must outlive every message its
+ * Minute windows are kept for two days, and so are event ids, as no event may come later than that; those that are not folded yet hold what no
+ * other row does. A ledger row must outlive every message its
  * producer may still have on the stream (3 days).
  */
 const statements = [
-  `DELETE FROM metrics.model_window WHERE period = 'minute' AND window_start < now() - interval '48 hours'`,
+  `DELETE FROM metrics.model_window WHERE period = 'minute' AND folded AND window_start < now() - interval '48 hours'`,
   `DELETE FROM metrics.counted_event WHERE at < now() - interval '48 hours'`,
   `DELETE FROM metrics.ingest_ledger WHERE seen_at < now() - interval '4 days'`,
   `DELETE FROM metrics.dead_letter WHERE at < now() - interval '30 days'

@@ -1,6 +1,6 @@
 import { fc } from '#testing/property.js';
 import { type InferenceEvent } from '../ingest/inference-event.js';
-import { type Arm, type Counted, hourMs, maxAheadMs, maxLateMs, minuteMs, Tally } from './tally.js';
+import { type Arm, type Counted, foldedSums, hourMs, maxAheadMs, maxLateMs, minuteMs, type Period, sumsOf, Tally } from './tally.js';
 
 const now = Date.parse('2025-01-20T15:30:30.500Z');
 const thisMinute = Date.parse('2025-01-20T15:30:00Z');
@@ -156,6 +156,19 @@ describe('Tally', () => {
             expect(counters.sketch.count).toBe(counters.total);
           }
         }
+      }),
+    );
+  });
+
+  it('makes the same hours and lifetimes of its minutes as of its events', () => {
+    fc.assert(
+      fc.property(anyEvents, anyEvents, (a, b) => {
+        const folded = foldedSums([...sumsOf(tallyOf(a)), ...sumsOf(tallyOf(b))]);
+        const whole = tallyOf([...a, ...b]);
+        const of = (wanted: Period): object[] =>
+          ordered(folded.filter(({ period }) => period === wanted).map(({ period: _, ...sum }) => sum));
+        expect(of('hour')).toEqual(ordered(whole.windows(hourMs)));
+        expect(of('lifetime')).toEqual(ordered(whole.lifetimes().map((sum) => ({ ...sum, window_start_ms: 0 }))));
       }),
     );
   });

@@ -44,7 +44,7 @@ export class Counters {
   }
 
   /** Adds all of `other`; `other` is unchanged. */
-  merge(other: Counters): void {
+  merge(other: Counted): void {
     this.sketch.merge(other.sketch);
     this.total += other.total;
     this.successful += other.successful;
@@ -82,7 +82,7 @@ export interface WindowCounters extends ArmCounters {
 
 export type Period = 'lifetime' | 'minute' | 'hour' | 'day';
 
-/** What is to be added to one window. `window_start_ms` is in epoch milliseconds; 0 for a lifetime. */
+/** What is in one window, or is to be added to it. `window_start_ms` is in epoch milliseconds; 0 for a lifetime. */
 export interface WindowSum extends Arm {
   period: Period;
   window_start_ms: number;
@@ -145,6 +145,12 @@ export class Tally {
     this.#clamped += other.#clamped;
   }
 
+  /** Adds what was counted in one minute. */
+  addMinute({ model_id, flag_key, variant, window_start_ms, counters }: WindowCounters): void {
+    this.#countersOf(model_id, flag_key, variant, window_start_ms).merge(counters);
+    if (flag_key === '') this.#total += counters.total;
+  }
+
   /** Counters by model and arm since ever. */
   lifetimes(): ArmCounters[] {
     return [...this.#arms.values()].map(({ model_id, flag_key, variant, minutes }) => ({
@@ -179,12 +185,18 @@ export class Tally {
   }
 }
 
-/** What a tally adds to the windows that are kept while events come in; days follow from hours later. */
-export const sumsOf = (tally: Tally): WindowSum[] => [
-  ...tally.lifetimes().map((sum): WindowSum => ({ ...sum, period: 'lifetime', window_start_ms: 0 })),
-  ...tally.windows(minuteMs).map((sum): WindowSum => ({ ...sum, period: 'minute' })),
-  ...tally.windows(hourMs).map((sum): WindowSum => ({ ...sum, period: 'hour' })),
-];
+/** What a tally adds while events come in: to minutes alone. Lifetimes and hours follow from them, and days from hours. */
+export const sumsOf = (tally: Tally): WindowSum[] => tally.windows(minuteMs).map((sum): WindowSum => ({ ...sum, period: 'minute' }));
+
+/** What the inferences of these minutes add to their hours and to the lifetimes. */
+export function foldedSums(minutes: Iterable<WindowCounters>): WindowSum[] {
+  const tally = new Tally();
+  for (const minute of minutes) tally.addMinute(minute);
+  return [
+    ...tally.lifetimes().map((sum): WindowSum => ({ ...sum, period: 'lifetime', window_start_ms: 0 })),
+    ...tally.windows(hourMs).map((sum): WindowSum => ({ ...sum, period: 'hour' })),
+  ];
+}
 
 const windowStart = (at_ms: number, width_ms: number): number => Math.floor(at_ms / width_ms) * width_ms;
 

@@ -1,9 +1,15 @@
 import { boundTypes } from '../ingest/error-type.js';
 import { bigints, byteas, floats, instants, texts } from './array-parameter.js';
-import { type WindowSum } from './tally.js';
+import { foldedSums, type WindowSum } from './tally.js';
 
 /** Runs one statement within a transaction and resolves to its rows. */
 export type Query = <Row>(sql: string, parameters: unknown[]) => Promise<Row[]>;
+
+/**
+ * Every statement here finds a few rows of a large table by their keys. Not knowing how few, the planner may choose to read all of the table,
+ * which costs the more the longer the service runs. For the rest of a transaction it does not.
+ */
+export const keyLookups = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off';
 
 /** Rows of one statement: more of them could outlast the statement's time, and the next are read while these are merged. */
 const chunkRows = 1_000;
@@ -21,6 +27,13 @@ export class WindowGone extends Error {
   override name = 'WindowGone';
 }
 
+interface Added {
+  /** What `remember` is to be told. */
+  keys: string[];
+  /** Of the sums, those whose rows were folded already: what was added there now is not in wider windows. */
+  late: WindowSum[];
+}
+
 /**
  * Adds to windows within a transaction. Rows that may be missing are made first, then all others are locked, each time in one order: of replicas
  * that add to the same windows one waits for the other and none deadlocks. Rows seen before are not made again, which saves a third of the work.
@@ -28,13 +41,27 @@ export class WindowGone extends Error {
 export class WindowSums {
   private seen = new Set<string>();
 
+  /**
+   * Adds to minutes, and for those that are folded already to their hours and lifetimes as well: after all minutes, which is the order in
+   * which a fold takes them too. Resolves and throws as `add`.
+   */
+  async addMinutes(query: Query, minutes: readonly WindowSum[]): Promise<string[]> {
+    const { keys, late } = await this.addKnowingLate(query, minutes);
+    return late.length ? [...keys, ...(await this.add(query, foldedSums(late)))] : keys;
+  }
+
   /** Resolves to what `remember` is to be told. Throws WindowGone when a row was removed since it was seen; nothing is remembered then. */
   async add(query: Query, sums: readonly WindowSum[]): Promise<string[]> {
+    return (await this.addKnowingLate(query, sums)).keys;
+  }
+
+  private async addKnowingLate(query: Query, sums: readonly WindowSum[]): Promise<Added> {
     const wanted = sums.map((sum): Wanted => ({ sum, key: keyOf(sum, sum.window_start_ms) })).sort(byKey);
     const made = new Set<string>();
     for (const part of chunks(wanted.filter(({ key }) => !this.seen.has(key)))) for (const key of await make(query, part)) made.add(key);
     const parts = [...chunks(made.size ? wanted.filter(({ key }) => !made.has(key)) : wanted)];
     let writing: Promise<unknown> = Promise.resolve();
+    const late: WindowSum[] = [];
     let reading = parts[0] && lock(query, parts[0]);
     for (const [index, part] of parts.entries()) {
       const [stored] = await Promise.all([reading!, writing]);
@@ -45,9 +72,10 @@ export class WindowSums {
       const next = parts[index + 1];
       reading = next && lock(query, next);
       writing = update(query, part, stored);
+      for (const [place, { folded }] of stored.entries()) if (folded) late.push(part[place]!.sum);
     }
     await writing;
-    return wanted.map(({ key }) => key);
+    return { keys: wanted.map(({ key }) => key), late };
   }
 
   /** To be called with what `add` resolved to, once the transaction has been committed. */
@@ -98,7 +126,8 @@ async function make(query: Query, windows: Wanted[]): Promise<string[]> {
   const sketches = windows.map(({ sum }) => sum.counters.sketch.serialise());
   const error_types = windows.map(({ sum }) => typesAdded('{}', sum.counters.errors) ?? '{}');
   const rows = await query<Key & { window_start: Date }>(
-    `INSERT INTO metrics.model_window (${keyNames}, ${valueNames}) SELECT ${keyNames}, ${valueNames}::jsonb
+    `INSERT INTO metrics.model_window (${keyNames}, ${valueNames}, folded)
+     SELECT ${keyNames}, ${valueNames}::jsonb, period IN ('hour', 'day')
        FROM unnest(${keyTypes(1)}, ${valueTypes(6)}) WITH ORDINALITY AS new (${keyNames}, ${valueNames}, place) ORDER BY place
      ON CONFLICT DO NOTHING RETURNING ${keyNames}`,
     [...keysOf(windows), ...valuesOf(windows, sketches, error_types)],
@@ -111,12 +140,13 @@ interface Locked {
   place: string;
   sketch: Buffer | null;
   error_types: string;
+  folded: boolean;
 }
 
 /** In the order of the windows; fewer where some are missing. */
 const lock = (query: Query, windows: Wanted[]): Promise<Locked[]> =>
   query<Locked>(
-    `SELECT stored.ctid::text AS place, sketch, error_types::text
+    `SELECT stored.ctid::text AS place, sketch, error_types::text, folded
        FROM unnest(${keyTypes(1)}) WITH ORDINALITY AS given (${keyNames}, number)
        JOIN metrics.model_window AS stored USING (${keyNames}) ORDER BY given.number FOR UPDATE OF stored`,
     keysOf(windows),

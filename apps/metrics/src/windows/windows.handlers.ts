@@ -68,15 +68,10 @@ export class WindowsHandlers {
   async getArms({ model_id, flag_key, ...time }: ArmsRequest): Promise<Arms> {
     const model = await this.known.require(model_id);
     const range = rangeOf(time, Date.now(), model.retention_days);
-    const rows = await this.windows.ofArms(model_id, flag_key, range);
-    const arms = new Map<string, ModelWindowEntity[]>();
-    for (const row of rows) {
-      const key = JSON.stringify([row.flag_key, row.variant]);
-      arms.set(key, [...(arms.get(key) ?? []), row]);
-    }
+    const arms = byArm(await this.windows.ofArms(model_id, flag_key, range));
     return {
       model_id,
-      arms: [...arms.values()].map((windows) => ({
+      arms: arms.map((windows) => ({
         ...metricsOf(model, range, windows),
         flag_key: windows[0]!.flag_key,
         variant: windows[0]!.variant,
@@ -91,7 +86,7 @@ export class WindowsHandlers {
       flag_key === undefined ? [] : this.windows.lifetimesOfFlag(flag_key),
       model_ids ? this.windows.lifetimesOfModels(model_ids) : [],
     ]);
-    return { at: new Date().toISOString(), arms: [...ofFlag, ...ofModels].map(countersOf) };
+    return { at: new Date().toISOString(), arms: [...byArm(ofFlag), ...byArm(ofModels)].map(countersOf) };
   }
 
   @Answers(getPerformance)
@@ -121,13 +116,29 @@ function metricsOf(model: Model, range: Range | null, rows: ModelWindowEntity[])
   };
 }
 
-const countersOf = (row: ModelWindowEntity): ArmCounters => ({
-  model_id: row.model_id,
-  flag_key: row.flag_key,
-  variant: row.variant,
-  total_inferences: row.total,
-  successful_inferences: row.successful,
-  sum_timing_ms: row.sum_ms,
-  error_types: row.error_types,
-  sketch: row.sketch?.toString('base64') ?? '',
-});
+/** The rows of each arm, in the order of its first one; every list has one or more. */
+function byArm(rows: ModelWindowEntity[]): ModelWindowEntity[][] {
+  const arms = new Map<string, ModelWindowEntity[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.model_id, row.flag_key, row.variant]);
+    const windows = arms.get(key);
+    if (windows) windows.push(row);
+    else arms.set(key, [row]);
+  }
+  return [...arms.values()];
+}
+
+function countersOf(windows: ModelWindowEntity[]): ArmCounters {
+  const { model_id, flag_key, variant } = windows[0]!;
+  const { total, successful, sum_ms, error_types, sketch } = Summary.of(windows);
+  return {
+    model_id,
+    flag_key,
+    variant,
+    total_inferences: total,
+    successful_inferences: successful,
+    sum_timing_ms: sum_ms,
+    error_types: Object.fromEntries(error_types),
+    sketch: Buffer.from(sketch.serialise()).toString('base64'),
+  };
+}
