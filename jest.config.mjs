@@ -15,7 +15,7 @@ const base = {
 /** Unit tests use nothing; service and story tests share one PostgreSQL and one nats-server that global set-up starts. */
 export default {
   // More than the two cores that are reckoned with: the longest files wait most of their time.
-  maxWorkers: 3,
+  maxWorkers: 4,
   testSequencer: '<rootDir>/scripts/slowest-first.mjs',
   testTimeout: 30_000,
   projects: [

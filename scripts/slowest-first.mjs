@@ -6,6 +6,8 @@ const slowest = [
   'test/faults/kills.spec.ts',
   'test/faults/network.spec.ts',
   'test/faults/stream.spec.ts',
+  'test/durable-runs.spec.ts',
+  'test/baselines.spec.ts',
   'test/outage.spec.ts',
   'test/reporting.spec.ts',
   'test/wrong-environment.spec.ts',

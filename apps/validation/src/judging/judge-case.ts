@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type Check } from '#contracts/expectation.js';
 import { type JsonValue } from '#contracts/fields.js';
@@ -150,8 +151,11 @@ const noLook = 'INVALID_INPUT: http_json and nats have neither health nor metada
 export async function judgeCase(testCase: JudgedCase, means: Means, signal: AbortSignal): Promise<CaseResult> {
   const { test_case_id, type, revision } = testCase;
   const timeLimit = AbortSignal.timeout(maxCaseMs);
+  const either = AbortSignal.any([signal, timeLimit]);
+  // Every call that is under way listens to it, up to fifty.
+  setMaxListeners(0, either);
   try {
-    const result = await judges[type](testCase, means, AbortSignal.any([signal, timeLimit]));
+    const result = await judges[type](testCase, means, either);
     return { test_case_id, type, revision, ...result };
   } catch (error) {
     if (!(error instanceof InvokeError)) throw error;
