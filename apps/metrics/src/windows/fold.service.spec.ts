@@ -2,6 +2,7 @@ import pg from 'pg';
 import { type DataSource } from 'typeorm';
 import { openDatabase } from '#runtime/database.module.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
+import { removeModel } from '../known-models.store.js';
 import { metricsSchema } from '../metrics.module.js';
 import { FoldStore } from './fold.store.js';
 import { ModelWindowEntity, wholeModel } from './model-window.entity.js';
@@ -125,6 +126,33 @@ it('folds more than one transaction takes, and leaves a minute that is locked fo
   await client.end();
   expect(await fold.fold(now)).toBe(1);
   for (const model_id of models) expect(await totalsOf(whole(model_id))).toEqual([101, 101, 101, 101]);
+});
+
+it('leaves nothing of a model that is removed while its minutes are folded', async () => {
+  await count(new WindowSums(), 'removed', [now - 3 * minuteMs, now - 2 * minuteMs]);
+  const client = new pg.Client({ connectionString: test.url });
+  await client.connect();
+  const waiting = async (many: number): Promise<void> => {
+    const sql = "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for (;;) {
+      const { rows } = await client.query<{ count: number }>(sql);
+      if (rows[0]!.count >= many) return;
+    }
+  };
+  // The fold waits in its midst to see whether the hour is there: after it has locked the minutes.
+  await client.query('BEGIN');
+  await client.query("INSERT INTO metrics.model_window (model_id, period, window_start) VALUES ('removed', 'hour', $1)", [
+    new Date(Math.floor((now - 3 * minuteMs) / hourMs) * hourMs),
+  ]);
+  const folding = new FoldStore(database).fold(now);
+  await waiting(1);
+  const removing = removeModel(database, 'removed');
+  await waiting(2);
+  await client.query('ROLLBACK');
+  await client.end();
+  expect(await folding).toBe(2);
+  await removing;
+  expect(await stored('removed')).toEqual({});
 });
 
 /** Mulberry32, so that a run that fails can be had again, as far as the races allow. */
