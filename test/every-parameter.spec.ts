@@ -164,7 +164,8 @@ async function state(): Promise<Record<string, string>> {
     'validation.policies',
     'validation.nightlies',
     'validation.audit',
-    'metrics.model_window',
+    // Time alone folds minutes into lifetimes.
+    '(SELECT model_id, flag_key, variant, sum(total) FROM metrics.model_window WHERE NOT folded GROUP BY 1, 2, 3)',
   );
   tables.push('metrics.alert_rules', 'metrics.alerts', 'metrics.silences', 'metrics.webhooks', 'metrics.deliveries', 'metrics.audit');
   const seen: Record<string, string> = {};

@@ -14,6 +14,14 @@ const askedAtOnce = 50;
 
 const tablesOfModels = ['model_window', 'model_health', 'alerts'];
 
+export const removeModel = (database: DataSource, model_id: string): Promise<void> =>
+  database.transaction(async (manager) => {
+    await awaitEvaluation(manager);
+    // It waits for a fold of the model's minutes, and finds what they were folded into only when it looks again.
+    await manager.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
+    for (const table of tablesOfModels) await manager.query(`DELETE FROM metrics.${table} WHERE model_id = $1`, [model_id]);
+  });
+
 /** Which models there are. What was counted, judged and told of a removed one is deleted. */
 @Injectable()
 export class KnownModels extends VisibleRecords<Model> {
@@ -26,13 +34,7 @@ export class KnownModels extends VisibleRecords<Model> {
   ) {
     const ask = (model_id: string): Promise<Model> => bus.ask(getModel, { model_id });
     const records = views.follow(modelsView, {
-      removed: (model_id) =>
-        database.transaction(async (manager) => {
-          await awaitEvaluation(manager);
-          // Of minutes that are being folded, it waits, and finds what they were folded into only when it looks again.
-          await manager.query('DELETE FROM metrics.model_window WHERE model_id = $1', [model_id]);
-          for (const table of tablesOfModels) await manager.query(`DELETE FROM metrics.${table} WHERE model_id = $1`, [model_id]);
-        }),
+      removed: (model_id) => removeModel(database, model_id),
       leftovers: {
         held: async () => {
           const rows = await database.query<{ model_id: string }[]>(`SELECT DISTINCT model_id FROM metrics.model_window WHERE NOT folded`);
