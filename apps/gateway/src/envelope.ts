@@ -1,6 +1,7 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Page } from '#contracts/page.js';
-import { revisionsOf, type Served } from './serves.decorator.js';
+import { revisionsOf } from './serves.decorator.js';
+import { type Served } from './served.js';
 
 /**
  * `{success, data}` around an answer, `page` beside the data of a list, and an ETag for whatever has a revision. Undefined, with the status

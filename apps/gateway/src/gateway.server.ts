@@ -17,7 +17,7 @@ import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
 import { describeApi } from './openapi.document.js';
-import { servedRoutes } from './served-routes.js';
+import { servedRoutes } from './served-routes.provider.js';
 
 /** As the router matched them, so that no spelling of a path can pass for one of these. */
 const publicRoutes = new Set([

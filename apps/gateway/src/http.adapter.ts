@@ -10,7 +10,7 @@ import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
 import { RowStream } from './row-stream.js';
-import { type RouteHandler } from './served-routes.js';
+import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.

@@ -5,7 +5,8 @@ import { type Actor, keyMac, type KeyRecord, keysView, roleSuffices } from '#con
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
-import { isPublic, type Served } from './serves.decorator.js';
+import { isPublic } from './serves.decorator.js';
+import { type Served } from './served.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

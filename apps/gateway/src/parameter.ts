@@ -1,5 +1,5 @@
 import { type FastifyRequest } from 'fastify';
-import { type Served } from './serves.decorator.js';
+import { type Served } from './served.js';
 
 /** What a parameter of a handler is made of. Throws AppErrors for bad input. */
 type Source = (request: FastifyRequest, served: Served) => unknown;

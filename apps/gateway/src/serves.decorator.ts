@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { applyDecorators, HttpCode, SetMetadata, type Type } from '@nestjs/common';
+import { applyDecorators, HttpCode, SetMetadata } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiBody,
@@ -19,24 +19,8 @@ import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { fromTexts, parse } from '#contracts/parse.js';
 import { parameter } from './parameter.js';
 import { RowStream } from './row-stream.js';
+import { type Served } from './served.js';
 import { componentRef, fieldSchema, objectSchema } from './schema.js';
-
-export interface Served {
-  controller: Type;
-  method: string;
-  role: Role;
-  input: DataClass;
-  output: DataClass;
-  /** Path parameters, a part of the input's fields. */
-  path: string[];
-  /** Where the rest of the input comes from. */
-  from: 'query' | 'body';
-  takesIfMatch: boolean;
-  /** Whether the body is rows that are read as they come: see `Rows`. The input is the query. */
-  takesRows: boolean;
-  /** Whether it answers with a page. */
-  isList: boolean;
-}
 
 interface ServesOptions {
   role: Role;
@@ -91,7 +75,7 @@ export function Serves({ role, input, output, summary, path = [], from, takesRow
   return applyDecorators(
     (target, method, descriptor) =>
       SetMetadata(servedKey, {
-        controller: target.constructor as Type,
+        controller: target.constructor as Served['controller'],
         method: String(method),
         role,
         input,
