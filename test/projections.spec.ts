@@ -4,19 +4,28 @@ import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
 import { type Answer, type Api, eventually } from './api.harness.js';
+import { TcpProxy } from './faults/tcp-proxy.harness.js';
 import { Processes, services } from './processes.harness.js';
 
 let processes: Processes;
+let postgres: TcpProxy;
 let api: Api;
 let other: Api;
 let model: Model;
 
 beforeAll(async () => {
   processes = await Processes.prepare({ HEALTH_TICK_SECONDS: '1' });
+  postgres = await TcpProxy.to(Number(new URL(processes.database.url).port));
   api = processes.apiOf('gateway');
   other = processes.apiOf('gateway-b');
 }, 60_000);
-afterAll(() => processes.close());
+afterAll(async () => {
+  await processes.close();
+  await postgres.close();
+});
+
+const start = (app: (typeof services)[number]): Promise<void> =>
+  processes.start(app, { DATABASE_URL: postgres.between(processes.database.url) });
 
 /** What every outage leaves answerable. */
 const reads = (): string[] => ['/registry?limit=50', `/registry/${model.model_id}`, `/registry/${model.model_id}/health`, '/types'];
@@ -77,10 +86,10 @@ describe('a gateway', () => {
       (report) => report?.checks.emr_models === 'not complete yet',
       20_000,
     );
-    await processes.start(registry);
+    await start(registry);
     const report = await eventually(readiness, ({ checks }) => checks.emr_models === 'ok');
     expect(report).toMatchObject({ ready: false, checks: { emr_health: 'not complete yet' } });
-    await Promise.all(others.map((app) => processes.start(app)));
+    await Promise.all(others.map(start));
     await gateway;
     await processes.start('gateway-b');
     model = await api.register({ sport: 'NBA', description: 'first' });
@@ -147,7 +156,7 @@ describe('while the registry is down', () => {
     // Of the registry's last word, which was at most a second before its end.
     expect(Math.abs((Date.now() - killed) / 1000 - age)).toBeLessThan(2.5);
     expect((await api.send('/types')).headers.has('age')).toBe(false);
-    await processes.start('registry');
+    await start('registry');
     await untilCurrent();
     await describeAs('after the registry was back');
   }, 60_000);
@@ -168,28 +177,19 @@ describe('while metrics is down', () => {
     }
     expect((await api.send(`/registry/${model.model_id}/metrics?window=15m`)).status).toBe(503);
     await expectAllAnswered(api);
-    await processes.start('metrics');
+    await start('metrics');
     await untilCurrent();
   }, 60_000);
 });
 
-describe('while PostgreSQL is down', () => {
+describe('while PostgreSQL is cut off', () => {
   it('reads go on and tell their age, and catch up by themselves', async () => {
-    const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL });
-    await admin.connect();
-    const name = pg.escapeIdentifier(new URL(processes.database.url).pathname.slice(1));
-    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [
-      new URL(processes.database.url).pathname.slice(1),
-    ]);
-    try {
-      await untilAged();
-      await expectAllAnswered(api);
-      await expectAllAnswered(other);
-    } finally {
-      await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-      await admin.end();
-    }
+    postgres.blackhole('up', 'down');
+    await untilAged();
+    await expectAllAnswered(api);
+    await expectAllAnswered(other);
+    postgres.heal();
+    postgres.reset();
     await untilCurrent();
     await describeAs('after PostgreSQL was back');
   }, 60_000);
