@@ -15,6 +15,7 @@ import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
+import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
 import { servedRoutes } from './served-routes.provider.js';
 
@@ -64,15 +65,16 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     bodyParser: false,
   });
   assertRolesDeclared(app);
-  adapter.served = servedRoutes(app, logger);
+  const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
+  adapter.served = (handler) => served(handler) ?? ofrep(handler);
   const guard = app.get(KeyGuard);
   app
     .getHttpAdapter()
     .getInstance()
     .addHook('onRequest', (request, reply, done) => {
       try {
-        if (!publicRoutes.has(request.routeOptions.url ?? '')) guard.admit(request, reply);
-        done();
+        if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
+        if (!reply.sent) done();
       } catch (error) {
         sendError(reply, toAppError(error, logger));
       }
