@@ -8,11 +8,13 @@ import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
 import { Flags1700000000002 } from './definitions.migration.js';
 import { EvaluatorEntity } from './evaluator.entity.js';
+import { EvaluatorsHandlers } from './evaluators.handlers.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
 import { FlagsHandlers } from './flags.handlers.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { ImportHandlers } from './import/import.handlers.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
@@ -26,7 +28,7 @@ export class FlagsModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers],
+      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers],
       providers: [AuditStore, Outbox, FlagsStore, EvaluatorsStore],
     };
   }
