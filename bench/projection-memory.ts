@@ -79,7 +79,7 @@ export function memoryOf(count: number): string {
   const withModels = heap();
   const flags = new KnownFlags(views as never, models, null as never);
   for (let index = 0; index < count; index++) flags.flags.apply(JSON.parse(JSON.stringify(flagOf(index))) as Flag);
-  const compiled = flags.all(everybody);
+  const { flags: compiled } = flags.all(everybody);
   const withFlags = heap();
   if (followed.length !== 3 || compiled.length !== count) throw new Error('Not all of them are held');
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
