@@ -34,6 +34,7 @@ beforeAll(async () => {
   const { key_id } = await api.data<{ key_id: string }>('/keys', { method: 'POST', body: { name: 'kept', role: 'viewer' } });
   const variants = { on: true, off: false };
   await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants, default_variant: 'off' } });
+  await api.data('/flag-evaluators/New', { method: 'PUT', body: { rule: { '==': [1, 1] } } });
   const expectations = [{ op: 'equals', value: 1 }];
   await api.data('/validation/cases', {
     method: 'POST',
@@ -62,6 +63,9 @@ beforeAll(async () => {
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
     bands: { share: band, error: band, latency: band, failures: band },
+    ...{ split: { weights: { on: 1 } }, document: { flags: { kept: { state: 'ENABLED' } } } },
+    'FlagDocumentsController.importFlags.format': 'flagd',
+    'EvaluatorsController.putEvaluator.rule': { '==': [1, 1] },
   };
   routes = await declaredRoutes();
 });
@@ -88,18 +92,21 @@ async function declaredRoutes(): Promise<Route[]> {
   });
 }
 
-const goodValue = (name: string): unknown => {
-  if (good[name] === undefined) throw new Error(`The test has no good value for ${name}`);
-  return good[name];
+/** A name may mean something else to one route. */
+const goodValue = (route: Route, name: string): unknown => {
+  const value = good[`${route.name}.${name}`] ?? good[name];
+  if (value === undefined) throw new Error(`The test has no good value for ${name}`);
+  return value;
 };
 
-const pathOf = ({ template }: Route, values: Record<string, string> = {}): string =>
-  template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? String(goodValue(name)));
+const pathOf = (route: Route, values: Record<string, string> = {}): string =>
+  route.template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? String(goodValue(route, name)));
 
 /** What a route needs and nothing else; an optional part is in it when asked for. */
-function goodInput({ input, path }: Route, wanted?: string): Record<string, unknown> {
+function goodInput(route: Route, wanted?: string): Record<string, unknown> {
+  const { input, path } = route;
   const needed = [...fieldsOf(input).values()].filter(({ name, required }) => (required || name === wanted) && !path.includes(name));
-  return Object.fromEntries(needed.map(({ name }) => [name, goodValue(name)]));
+  return Object.fromEntries(needed.map(({ name }) => [name, goodValue(route, name)]));
 }
 
 const queryText = (input: Record<string, unknown>): string =>
@@ -155,6 +162,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  tables.push('flags.evaluators');
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',

@@ -90,6 +90,12 @@ export class KnownFlags {
     return this.compiledOf(this.learn(await this.bus.ask(getFlag, { flag_key })));
   }
 
+  /** In the order of their names. Throws as above. */
+  allEvaluators(): Evaluator[] {
+    this.assertComplete();
+    return [...this.evaluators.values()].sort((a, b) => compareTexts(a.name, b.name));
+  }
+
   list(filter: FlagFilter): Page<Flag> {
     this.assertComplete();
     const { scope } = currentCaller().actor;
