@@ -1,7 +1,7 @@
 import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Whole } from './fields.js';
 import { Percentiles } from './metrics.js';
 import { pageOf, PageRequest } from './page.js';
-import { FlagKey, minOverrideReason, ModelId } from './registry.js';
+import { FlagKey, minOverrideReason, Model, ModelId, ModelRef, modelStatuses, type ModelStatus } from './registry.js';
 import { request } from './request.js';
 
 export const rolloutStatuses = ['starting', 'running', 'paused', 'completed', 'rolled_back', 'aborted', 'refused'] as const;
@@ -540,6 +540,43 @@ export class RolloutSimulation extends RolloutRef {
   @Whole({ description: 'Steps that it advanced.' })
   advances!: number;
 }
+
+/** What a rollout makes of one model. */
+export class RolledModel extends ModelRef {
+  @OneOf(modelStatuses)
+  status!: ModelStatus;
+
+  @Decimal({ min: 0, max: 100 })
+  rollout_percentage!: number;
+}
+
+/**
+ * A change that a rollout makes of its models: of all of them or, where one refuses, of none. `sequence` numbers the changes of a rollout: one
+ * that was made already, or after which a later one was made, is answered and changes nothing, so it may be asked for again at any time.
+ */
+export class RolloutApplication extends RolloutRef {
+  @Whole({ min: 1 })
+  sequence!: number;
+
+  @Parts(() => RolledModel, { min_items: 1, max_items: 2 })
+  models!: RolledModel[];
+
+  @Bool({ description: 'true: the rollout ends here, and its models are free. One that is removed meanwhile is passed over.' })
+  release!: boolean;
+
+  @Bool({ description: 'true: the gate of a promotion is passed without its evidence, which the audit tells.' })
+  override!: boolean;
+
+  @Text({ max: 2_000 })
+  reason!: string;
+}
+
+export class RolloutApplied {
+  @Parts(() => Model, { description: 'As they are now.' })
+  models!: Model[];
+}
+
+export const applyRollout = request('registry.apply_rollout', { input: RolloutApplication, output: RolloutApplied });
 
 export const createRollout = request('flags.create_rollout', { input: NewRollout, output: Rollout });
 export const listRollouts = request('flags.list_rollouts', { input: RolloutFilter, output: RolloutPage });
