@@ -2,7 +2,6 @@ import { type AddressInfo } from 'node:net';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { runAs } from '#runtime/caller.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { listenAt } from '#runtime/listen.js';
 import { Logger } from '#runtime/logger.js';
@@ -75,11 +74,6 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       } catch (error) {
         sendError(reply, toAppError(error, logger));
       }
-    })
-    // Handlers run as the key that asked; what they ask of services carries that on.
-    .addHook('preHandler', ({ actor, id }, _reply, done) => {
-      if (actor) runAs({ request_id: id, actor }, done);
-      else done();
     });
   await app.init();
   app.get(ApiDescription).document = describeApi(app);

@@ -72,10 +72,10 @@ export class KeyGuard implements CanActivate {
     return isPublic(context.getHandler());
   }
 
-  /** Throws UNAUTHENTICATED or ROLE_TOO_SMALL. */
-  authorise({ role }: Served, { actor }: FastifyRequest): void {
+  /** Who asks. Throws UNAUTHENTICATED or ROLE_TOO_SMALL. */
+  authorise({ role }: Served, { actor }: FastifyRequest): Actor {
     if (!actor) throw unauthenticated();
-    if (roleSuffices(actor.role, role)) return;
+    if (roleSuffices(actor.role, role)) return actor;
     throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${role}`, { role: actor.role, needed: role });
   }
 

@@ -176,6 +176,30 @@ export interface paths {
         patch: operations["changePromotionPolicy"];
         trace?: never;
     };
+    "/api/models/enterprise/policies/validation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By what a difference from a baseline counts
+         * @description Role: `viewer`.
+         */
+        get: operations["getValidationPolicy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change by what a difference from a baseline counts
+         * @description Role: `admin`.
+         */
+        patch: operations["changeValidationPolicy"];
+        trace?: never;
+    };
     "/api/models/enterprise/registry/{model_id}/metrics": {
         parameters: {
             query?: never;
@@ -630,30 +654,6 @@ export interface paths {
          * @description Role: `releaser`.
          */
         post: operations["unpinBaseline"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/enterprise/validation/policy": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * By what a difference from a baseline counts
-         * @description Role: `viewer`.
-         */
-        get: operations["getPolicy"];
-        /**
-         * Change by what a difference from a baseline counts
-         * @description Role: `admin`.
-         */
-        put: operations["changePolicy"];
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1460,10 +1460,23 @@ export interface components {
             /** @example mlb_transformer_v2 */
             flag_key: string;
             value: unknown;
-            variant: string;
+            /** @description null: the code’s own default. */
+            variant: string | null;
             /** @enum {string} */
-            reason: "STATIC" | "SPLIT" | "DISABLED";
+            reason: "STATIC" | "DEFAULT" | "TARGETING_MATCH" | "SPLIT" | "DISABLED" | "ERROR";
+            /**
+             * @description What of the definition decided, such as `targeting.if[1]`, `split`, `default_variant` or `state`.
+             * @example targeting.if[1]
+             */
+            rule: string;
+            /** @description The model that the variant directs traffic to. */
             model_id: string | null;
+            /**
+             * @description Only with the reason ERROR.
+             * @enum {string}
+             */
+            error_code?: "TARGETING_KEY_MISSING" | "PARSE_ERROR" | "GENERAL";
+            error_details?: string;
         };
         Expectation: {
             /** @description JSONPath to the value, such as $.outputs[0].data[0]. Default $, the whole answer. */
@@ -1497,13 +1510,32 @@ export interface components {
             variants: {
                 [key: string]: unknown;
             };
-            /** @description The variant of everyone who is not in the rollout. */
-            default_variant: string;
-            /** @description The variant of those in the rollout. */
-            rollout_variant: string | null;
-            /** @description Percent. */
-            rollout_percentage: number;
-            model_id: string | null;
+            /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+            default_variant: string | null;
+            /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+            targeting: unknown | null;
+            split: components["schemas"]["Split"] | null;
+            /** @description Given with every evaluation over OFREP. */
+            metadata: {
+                [key: string]: string | number | boolean;
+            };
+            /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+            variant_models: {
+                [key: string]: string;
+            };
+            /**
+             * @description The team or person that answers for it.
+             * @example ml_team
+             */
+            owner: string | null;
+            /**
+             * Format: date-time
+             * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+             */
+            expires_at: string | null;
+            tags: string[];
+            /** @description The rollout that alone changes `state`, `variants`, `split` and `variant_models` now. */
+            rollout_id: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1727,6 +1759,25 @@ export interface components {
             model_revision: number;
             transitions: components["schemas"]["Transition"][];
         };
+        NewSplit: {
+            /**
+             * @description `fractional` (default): flagd’s buckets, in the order of the variants’ names; of two variants, whoever is in stays in as the weight grows. `rendezvous`: of three or more, a change of weights moves no more keys than it must.
+             * @enum {string}
+             */
+            algorithm?: "fractional" | "rendezvous";
+            /** @description What the targeting key is hashed with. Default: what the flag’s split has already, at first the flag’s key. */
+            salt?: string;
+            /**
+             * @description Variant → weight, a share of their sum, which is from 1 to 2097152.
+             * @example {
+             *       "on": 30,
+             *       "off": 70
+             *     }
+             */
+            weights: {
+                [key: string]: number;
+            };
+        };
         NightlyResult: {
             models_processed: number;
             results_summary: components["schemas"]["NightlySummary"];
@@ -1862,7 +1913,7 @@ export interface components {
             results_next_cursor: string | null;
             /** @description Figures of cases against their baselines: the first 300, what regressed before the rest. */
             comparisons: components["schemas"]["CaseComparison"][];
-            /** @description What it was judged by: `GET /validation/policy?revision=`. null: not compared. */
+            /** @description What it was judged by: `GET /policies/validation?revision=`. null: not compared. */
             policy_revision: number | null;
             /** @description null: the model declares no tensors. */
             signature_check: components["schemas"]["SignatureCheck"] | null;
@@ -1980,6 +2031,21 @@ export interface components {
             rule_id?: string | null;
             severity?: ("info" | "warning" | "critical") | null;
         };
+        Split: {
+            /** @enum {string} */
+            algorithm: "fractional" | "rendezvous";
+            salt: string;
+            /**
+             * @description Variant → weight, a share of their sum, which is from 1 to 2097152.
+             * @example {
+             *       "on": 30,
+             *       "off": 70
+             *     }
+             */
+            weights: {
+                [key: string]: number;
+            };
+        };
         Step: {
             /** @description As `input` of the case; `{"$from": name, "path"?}` in it stands for a value that an earlier step carries on. */
             input: unknown;
@@ -2061,8 +2127,8 @@ export interface components {
             cases: components["schemas"]["CaseShares"];
             revision: number;
             /** Format: date-time */
-            changed_at: string;
-            changed_by: string;
+            updated_at: string;
+            updated_by: string;
         };
         Webhook: {
             /** @example 01890a5d-ac96-774b-bcce-b302099a8057 */
@@ -2088,7 +2154,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -3452,6 +3518,272 @@ export interface operations {
                         /** @constant */
                         success: true;
                         data: components["schemas"]["PromotionPolicy"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getValidationPolicy: {
+        parameters: {
+            query?: {
+                revision?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["ValidationPolicy"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    changeValidationPolicy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that the change is based on. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The probability of a false alarm in a whole run. */
+                    alpha?: number;
+                    /** @description With which a worsening of the smallest band is to be found; else there is too little data. */
+                    power?: number;
+                    /** @description With fewer rows, or requests of a side, nothing is said. */
+                    minimum_n?: number;
+                    bands?: components["schemas"]["EffectBands"];
+                    cases?: components["schemas"]["CaseShares"];
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["ValidationPolicy"];
                     };
                 };
             };
@@ -7091,277 +7423,15 @@ export interface operations {
             };
         };
     };
-    getPolicy: {
-        parameters: {
-            query?: {
-                revision?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ValidationPolicy"];
-                    };
-                };
-            };
-            /** @description Invalid input: each offending field and what is accepted */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description No key, or one that is unknown, expired or revoked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The key’s role is too small, or this would concern what is outside its scope */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not possible in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description If-Match names a revision that is not the present one */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A mistake on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A service is not available; Retry-After tells when to try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
-    changePolicy: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag that the change is based on. */
-                "If-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @description The probability of a false alarm in a whole run. */
-                    alpha: number;
-                    /** @description With which a worsening of the smallest band is to be found; else there is too little data. */
-                    power: number;
-                    /** @description With fewer rows, or requests of a side, nothing is said. */
-                    minimum_n: number;
-                    bands: components["schemas"]["EffectBands"];
-                    cases: components["schemas"]["CaseShares"];
-                    reason: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Success */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        /** @constant */
-                        success: true;
-                        data: components["schemas"]["ValidationPolicy"];
-                    };
-                };
-            };
-            /** @description Invalid input: each offending field and what is accepted */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description No key, or one that is unknown, expired or revoked */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The key’s role is too small, or this would concern what is outside its scope */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Not possible in the present state */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description If-Match names a revision that is not the present one */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description The gate is not passed: each requirement that is not met, and why */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description Too many requests */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A mistake on our side */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-            /** @description A service is not available; Retry-After tells when to try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorEnvelope"];
-                };
-            };
-        };
-    };
     listFlags: {
         parameters: {
             query?: {
                 limit?: number;
                 cursor?: string;
                 model_id?: string;
+                owner?: string;
+                tag?: string;
+                expired?: boolean;
             };
             header?: never;
             path?: never;
@@ -7514,14 +7584,31 @@ export interface operations {
                     variants: {
                         [key: string]: unknown;
                     };
-                    /** @description The variant of everyone who is not in the rollout. */
-                    default_variant: string;
-                    /** @description The variant of those in the rollout. Default null: no rollout. */
-                    rollout_variant?: string | null;
-                    /** @description Share of targeting keys in the rollout, in percent. Default 0. */
-                    rollout_percentage?: number;
-                    /** @description The model that it directs traffic to; the flag is removed with it. */
-                    model_id?: string | null;
+                    /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+                    default_variant: string | null;
+                    /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+                    targeting?: unknown | null;
+                    /** @description Asked where targeting names no variant. */
+                    split?: components["schemas"]["NewSplit"] | null;
+                    /** @description Given with every evaluation over OFREP. */
+                    metadata?: {
+                        [key: string]: string | number | boolean;
+                    };
+                    /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+                    variant_models?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description The team or person that answers for it.
+                     * @example ml_team
+                     */
+                    owner?: string | null;
+                    /**
+                     * Format: date-time
+                     * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+                     */
+                    expires_at?: string | null;
+                    tags?: string[];
                 };
             };
         };
@@ -7921,12 +8008,30 @@ export interface operations {
                     variants?: {
                         [key: string]: unknown;
                     };
-                    /** @description The variant of everyone who is not in the rollout. */
-                    default_variant?: string;
-                    /** @description The variant of those in the rollout. */
-                    rollout_variant?: string | null;
-                    rollout_percentage?: number;
-                    model_id?: string | null;
+                    /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+                    default_variant?: string | null;
+                    /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+                    targeting?: unknown | null;
+                    split?: components["schemas"]["NewSplit"] | null;
+                    /** @description Given with every evaluation over OFREP. */
+                    metadata?: {
+                        [key: string]: string | number | boolean;
+                    };
+                    /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+                    variant_models?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description The team or person that answers for it.
+                     * @example ml_team
+                     */
+                    owner?: string | null;
+                    /**
+                     * Format: date-time
+                     * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+                     */
+                    expires_at?: string | null;
+                    tags?: string[];
                 };
             };
         };
@@ -8059,6 +8164,10 @@ export interface operations {
                 "application/json": {
                     /** @description Who is asked about: a user, a session, a request. The same key always gets the same answer. */
                     targeting_key: string;
+                    /** @description What targeting may ask for, by name. */
+                    context?: {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };
