@@ -8,6 +8,7 @@ import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { Figures } from './figures.store.js';
 import { FlagsController } from './flags.controller.js';
+import { RolloutsController } from './rollouts.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
@@ -41,6 +42,7 @@ class SurfaceModule {
         DataSetsController,
         BaselinesController,
         FlagsController,
+        RolloutsController,
         AlertsController,
         WebhooksController,
         AccessController,

@@ -29,7 +29,8 @@ export class RolloutsHandlers {
 
   /**
    * The gate is asked before anything is locked. Then all models change in one transaction, with the number of the change: a registry that is
-   * killed in between has made none of it, and whoever asked asks again.
+   * killed in between has made none of it, and whoever asked asks again. A rollout that ends leaves its models as they are or takes its own
+   * changes back: neither needs evidence, nor a way in the workflow.
    */
   @Answers(applyRollout)
   async applyRollout(application: RolloutApplication): Promise<RolloutApplied> {
@@ -43,7 +44,7 @@ export class RolloutsHandlers {
     }
     if (!(await this.isMade(rollout_id, sequence))) {
       for (const step of steps) {
-        if (step.model.status === step.to.status) continue;
+        if (release || step.model.status === step.to.status) continue;
         step.unmet = await this.gate.unmet(step.model, step.to.status, override);
         if (step.unmet.length && !override) throw gateNotPassed(step.model, step.to.status, step.unmet);
       }
@@ -58,11 +59,11 @@ export class RolloutsHandlers {
         if (release && model.rollout_id !== rollout_id) continue;
         if (model.rollout_id !== null && model.rollout_id !== rollout_id) throw ownedByRollout(`Model ${model.model_id}`, model.rollout_id);
         const moves = model.status !== to.status;
-        if (moves) {
+        if (moves && !release) {
           assertStatusChange(model.model_id, model.status, to.status);
           assertStatusStill(seen, model, to.status);
         }
-        if (moves && to.status === 'stable') await this.replaceStable(manager, model, versions, reason);
+        if (moves && !release && to.status === 'stable') await this.replaceStable(manager, model, versions, reason);
         if (moves && unmet.length) await this.changes.tellOfOverride(manager, model, to.status, unmet, reason);
         const change = { status: to.status, rollout_percentage: to.rollout_percentage, rollout_id: release ? null : rollout_id };
         if (!changesAnything<ModelEntity>(model, change)) continue;

@@ -231,13 +231,15 @@ export class LastDecision extends Verdict {
   at!: string;
 }
 
+const plannedChanges = ['start', 'advance', 'complete', 'release', 'rollback', 'abort'] as const;
+
 /** A change that the registry is yet to make, or to refuse. */
 export class PendingChange {
   @Whole({ min: 1, description: 'Numbers the changes of a rollout: the registry makes each once, and none after a later one.' })
   sequence!: number;
 
-  @OneOf(['start', 'advance', 'complete', 'rollback', 'abort'])
-  change!: 'start' | 'advance' | 'complete' | 'rollback' | 'abort';
+  @OneOf(plannedChanges)
+  change!: (typeof plannedChanges)[number];
 
   @Instant()
   since!: string;
@@ -561,7 +563,7 @@ export class RolloutApplication extends RolloutRef {
   @Parts(() => RolledModel, { min_items: 1, max_items: 2 })
   models!: RolledModel[];
 
-  @Bool({ description: 'true: the rollout ends here, and its models are free. One that is removed meanwhile is passed over.' })
+  @Bool({ description: 'true: the rollout ends here, and its models are free. They stay as they are or go back, so no gate is asked.' })
   release!: boolean;
 
   @Bool({ description: 'true: the gate of a promotion is passed without its evidence, which the audit tells.' })

@@ -1,17 +1,9 @@
 import { type RolloutPlan, type Verdict } from '#contracts/rollouts.js';
 import { seededRandom } from '#statistics/seeded-random.js';
 import { Sketch } from '#statistics/sketch.js';
-import {
-  type Analysis,
-  analysisOfNextStep,
-  analysisWith,
-  type ArmsTick,
-  limitsOf,
-  newAnalysis,
-  readGuardrails,
-  readSampleRatio,
-} from './analysis.js';
+import { type Analysis, analysisOfNextStep, analysisWith, type ArmsTick, limitsOf, newAnalysis } from './analysis.js';
 import { decide } from './decision.js';
+import { situationOf } from './situation.js';
 
 /** One tick's requests in the simulation, of both arms together, and its length. */
 const requestsATick = 300;
@@ -98,20 +90,9 @@ export function ourJudge(plan: RolloutPlan, latency?: World['latency']): Judge {
 }
 
 function verdictOn(analysis: Analysis, plan: RolloutPlan, percentage: number): Verdict {
-  return decide({
-    plan,
-    step: 0,
-    readings: readGuardrails(analysis, plan),
-    candidate_events: analysis.guardrails.map(({ harm }) => harm.candidate.events),
-    recent: analysis.recent.reduce((sum, { n, events }) => ({ n: sum.n + n, events: sum.events + events }), { n: 0, events: 0 }),
-    sample_ratio: readSampleRatio(analysis, percentage),
-    silent_ms: { candidate: 0, control: 0 },
-    step_age_ms: analysis.ticks * tickMs,
-    step_samples: analysis.step_samples,
-    age_ms: analysis.ticks * tickMs,
-    paused: false,
-    pending: false,
-  });
+  const age_ms = analysis.ticks * tickMs;
+  const circumstances = { step: 0, silent_ms: { candidate: 0, control: 0 }, step_age_ms: age_ms, age_ms, paused: false, pending: false };
+  return decide(situationOf(analysis, plan, percentage, circumstances));
 }
 
 /** As they are known from before the rollout, by a sample of the control's timings that is not of the run. */
