@@ -6,7 +6,7 @@ import { type CaseComparison } from '#contracts/comparison.js';
 import { type DataSet } from '#contracts/data-set.js';
 import { type ValidationPolicy } from '#contracts/policy.js';
 import { type Model } from '#contracts/registry.js';
-import { type Run, type RunResult } from '#contracts/validation.js';
+import { type RegressionReport, type Run, type RunResult } from '#contracts/validation.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -156,6 +156,8 @@ describe('a labelled data set', () => {
     expect(accuracy.statistic).toBeCloseTo(-Math.sqrt(20), 10);
     expect(accuracy.p).toBeLessThan(1e-5);
     expect(accuracy.p_adjusted).toBeGreaterThan(accuracy.p!);
+    const report = await api.data<RegressionReport>(`/validation/regression-report/${candidate.model_id}`);
+    expect([report.last_run_id, report.last_comparisons]).toEqual([judged.run_id, judged.comparisons]);
     const [lower, upper] = accuracy.confidence_interval!;
     expect([lower! < -0.05, upper! > -0.05, upper! < 0]).toEqual([true, true, true]);
     // Of all figures the worst counts: a Brier score moves further than an accuracy.

@@ -15,6 +15,7 @@ import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
+import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
 import { servedRoutes } from './served-routes.provider.js';
 
@@ -36,7 +37,7 @@ export interface RunningGateway extends Running {
 }
 
 /**
- * Starts the REST surface, which listens as soon as NATS is there and is ready once it knows all keys and models. While NATS is awaited the
+ * Starts the REST surface, which listens as soon as NATS is there and is ready once all its projections are whole. While NATS is awaited the
  * same port answers the probes.
  */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
@@ -47,6 +48,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
   const probes = await listening(() => ProbeServer.listen(HOST, PORT, readiness, telemetry));
   const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
+  // Without NATS it goes on answering from its projections. Were it not ready then, all gateways would be taken out of service at once.
+  readiness.remove('nats');
 
   @Module({})
   class Gateway {
@@ -62,15 +65,16 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     bodyParser: false,
   });
   assertRolesDeclared(app);
-  adapter.served = servedRoutes(app, logger);
+  const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
+  adapter.served = (handler) => served(handler) ?? ofrep(handler);
   const guard = app.get(KeyGuard);
   app
     .getHttpAdapter()
     .getInstance()
     .addHook('onRequest', (request, reply, done) => {
       try {
-        if (!publicRoutes.has(request.routeOptions.url ?? '')) guard.admit(request, reply);
-        done();
+        if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
+        if (!reply.sent) done();
       } catch (error) {
         sendError(reply, toAppError(error, logger));
       }

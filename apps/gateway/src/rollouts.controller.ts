@@ -11,9 +11,10 @@ import {
   pauseRollout,
   promoteRollout,
   resumeRollout,
-  type Rollout,
+  Rollout,
   RolloutAction,
   type RolloutAnalysis,
+  type RolloutChanged,
   type RolloutDecision,
   RolloutDecisionsRequest,
   RolloutFilter,
@@ -23,13 +24,19 @@ import {
   simulateRollout,
 } from '#contracts/rollouts.js';
 import { Bus } from '#runtime/bus.js';
+import { KnownFlags } from './known-flags.store.js';
+import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 const path = ['rollout_id'] as const;
 
 @Controller('rollouts')
 export class RolloutsController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly flags: KnownFlags,
+    private readonly models: KnownModels,
+  ) {}
 
   @Get()
   @Serves({ ...listRollouts, role: 'viewer', from: 'query', summary: 'List rollouts, newest first' })
@@ -38,9 +45,15 @@ export class RolloutsController {
   }
 
   @Post()
-  @Serves({ ...createRollout, role: 'releaser', from: 'body', summary: 'Put a candidate on canary, to take over step by step' })
-  createRollout(@Input() input: NewRollout): Promise<Rollout> {
-    return this.bus.ask(createRollout, input);
+  @Serves({
+    ...createRollout,
+    output: Rollout,
+    role: 'releaser',
+    from: 'body',
+    summary: 'Put a candidate on canary, to take over step by step',
+  })
+  async createRollout(@Input() input: NewRollout): Promise<Rollout> {
+    return this.learn(await this.bus.ask(createRollout, input));
   }
 
   @Get(':rollout_id')
@@ -50,27 +63,48 @@ export class RolloutsController {
   }
 
   @Post(':rollout_id/pause')
-  @Serves({ ...pauseRollout, role: 'releaser', path: [...path], from: 'body', summary: 'Do not advance; guardrails are watched on' })
-  pauseRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.bus.ask(pauseRollout, input);
+  @Serves({
+    ...pauseRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'Do not advance; guardrails are watched on',
+  })
+  async pauseRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(pauseRollout, input));
   }
 
   @Post(':rollout_id/resume')
-  @Serves({ ...resumeRollout, role: 'releaser', path: [...path], from: 'body', summary: 'Go on with a paused rollout' })
-  resumeRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.bus.ask(resumeRollout, input);
+  @Serves({ ...resumeRollout, output: Rollout, role: 'releaser', path: [...path], from: 'body', summary: 'Go on with a paused rollout' })
+  async resumeRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(resumeRollout, input));
   }
 
   @Post(':rollout_id/promote')
-  @Serves({ ...promoteRollout, role: 'releaser', path: [...path], from: 'body', summary: 'One step further, without waiting for evidence' })
-  promoteRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.bus.ask(promoteRollout, input);
+  @Serves({
+    ...promoteRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'One step further, without waiting for evidence',
+  })
+  async promoteRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(promoteRollout, input));
   }
 
   @Post(':rollout_id/abort')
-  @Serves({ ...abortRollout, role: 'releaser', path: [...path], from: 'body', summary: 'All traffic back to the control, at once' })
-  abortRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.bus.ask(abortRollout, input);
+  @Serves({
+    ...abortRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'All traffic back to the control, at once',
+  })
+  async abortRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(abortRollout, input));
   }
 
   @Get(':rollout_id/decisions')
@@ -95,5 +129,12 @@ export class RolloutsController {
   @Serves({ ...simulateRollout, role: 'viewer', path: [...path], from: 'body', summary: 'The stored ticks, judged by other margins' })
   simulate(@Input() input: RolloutSimulationRequest): Promise<RolloutSimulation> {
     return this.bus.ask(simulateRollout, input);
+  }
+
+  /** Whoever made the change sees all of it in the next answer. */
+  private learn({ rollout, flag, models }: RolloutChanged): Rollout {
+    if (flag) this.flags.learn(flag);
+    for (const model of models) this.models.learn(model);
+    return rollout;
   }
 }

@@ -28,7 +28,7 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
       const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
       try {
         const actor = guard.authorise(served, request);
-        const values = sources.map((source) => source(request, served));
+        const values = sources.map((source) => source(request, served, reply));
         // What it asks of services carries on who asked.
         runAs({ request_id: request.id, actor }, () => target.apply(instance, values))
           .then((answer) => sendAnswer(served, answer, request, reply))

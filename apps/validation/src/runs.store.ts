@@ -107,6 +107,10 @@ export class RunsStore {
     return this.runs.query<HistoryEntry[]>(historyStatement, [model_id, days, maxRuns]);
   }
 
+  async comparisonsOf(run_id: string): Promise<RunEntity['comparisons']> {
+    return (await this.runs.findOne({ where: { run_id }, select: { run_id: true, comparisons: true } }))?.comparisons ?? [];
+  }
+
   /** Also one that was called off: then nothing newer is known of the model. */
   newestFinished(model_id: string): Promise<FinishedRun | null> {
     return this.runs.findOne({

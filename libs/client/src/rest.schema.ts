@@ -2122,6 +2122,10 @@ export interface components {
              */
             last_validation: string | null;
             severity_breakdown: components["schemas"]["SeverityBreakdown"];
+            /** @description The latest finished run; null without runs. */
+            last_run_id: string | null;
+            /** @description How it compares with its baselines: the regressed figures first, at most 300. */
+            last_comparisons: components["schemas"]["CaseComparison"][];
         };
         Removed: {
             removed: boolean;

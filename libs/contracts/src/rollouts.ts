@@ -1,4 +1,5 @@
 import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Whole } from './fields.js';
+import { Flag } from './flags.js';
 import { Percentiles } from './metrics.js';
 import { pageOf, PageRequest } from './page.js';
 import { FlagKey, minOverrideReason, Model, ModelId, ModelRef, modelStatuses, type ModelStatus } from './registry.js';
@@ -308,6 +309,18 @@ export class Rollout extends RolloutRef {
   ended_at!: string | null;
 }
 
+/** A rollout after a change of it, and what changed along with it. */
+export class RolloutChanged {
+  @Part(() => Rollout)
+  rollout!: Rollout;
+
+  @Part(() => Flag, { nullable: true })
+  flag!: Flag | null;
+
+  @Parts(() => Model, { description: 'Those that the registry has changed by now.' })
+  models!: Model[];
+}
+
 export class RolloutFilter extends PageRequest {
   @OneOf(rolloutStatuses, { optional: true })
   status?: RolloutStatus;
@@ -580,13 +593,13 @@ export class RolloutApplied {
 
 export const applyRollout = request('registry.apply_rollout', { input: RolloutApplication, output: RolloutApplied });
 
-export const createRollout = request('flags.create_rollout', { input: NewRollout, output: Rollout });
+export const createRollout = request('flags.create_rollout', { input: NewRollout, output: RolloutChanged });
 export const listRollouts = request('flags.list_rollouts', { input: RolloutFilter, output: RolloutPage });
 export const getRollout = request('flags.get_rollout', { input: RolloutRef, output: Rollout });
-export const pauseRollout = request('flags.pause_rollout', { input: RolloutAction, output: Rollout });
-export const resumeRollout = request('flags.resume_rollout', { input: RolloutAction, output: Rollout });
-export const promoteRollout = request('flags.promote_rollout', { input: RolloutAction, output: Rollout });
-export const abortRollout = request('flags.abort_rollout', { input: RolloutAction, output: Rollout });
+export const pauseRollout = request('flags.pause_rollout', { input: RolloutAction, output: RolloutChanged });
+export const resumeRollout = request('flags.resume_rollout', { input: RolloutAction, output: RolloutChanged });
+export const promoteRollout = request('flags.promote_rollout', { input: RolloutAction, output: RolloutChanged });
+export const abortRollout = request('flags.abort_rollout', { input: RolloutAction, output: RolloutChanged });
 export const listRolloutDecisions = request('flags.list_rollout_decisions', {
   input: RolloutDecisionsRequest,
   output: RolloutDecisionPage,

@@ -271,6 +271,12 @@ export class RegressionReport extends ModelRef {
 
   @Part(() => SeverityBreakdown)
   severity_breakdown!: SeverityBreakdown;
+
+  @Text({ max: 120, nullable: true, description: 'The latest finished run; null without runs.' })
+  last_run_id!: string | null;
+
+  @Parts(() => CaseComparison, { description: 'How it compares with its baselines: the regressed figures first, at most 300.' })
+  last_comparisons!: CaseComparison[];
 }
 
 export class NightlySummary {

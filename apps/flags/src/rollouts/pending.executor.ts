@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { AppError } from '#contracts/errors.js';
+import { AppError, raise } from '#contracts/errors.js';
 import { getTick } from '#contracts/metrics.js';
+import { type Model } from '#contracts/registry.js';
 import { applyRollout } from '#contracts/rollouts.js';
 import { Bus } from '#runtime/bus.js';
 import { FlagsConfig } from '../flags.config.js';
@@ -16,6 +17,14 @@ const claimStatement = `
     UPDATE flags.rollouts SET next_try_at = clock_timestamp() + make_interval(secs => $2)
     WHERE rollout_id = $1 AND next_try_at <= clock_timestamp() RETURNING rollout_id
   ) SELECT rollout_id FROM claimed`;
+
+/** What the registry made of models, or why it refused. */
+interface Made {
+  models: Model[];
+  refusal: AppError | null;
+}
+
+const nothing: Made = { models: [], refusal: null };
 
 const transient = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_ERROR', 'REQUEST_TIMEOUT']);
 
@@ -34,20 +43,18 @@ export class PendingExecutor {
     private readonly config: FlagsConfig,
   ) {}
 
-  /** Answers with the registry's refusal, null where it made the change or cannot be asked now. Says nothing where it is another's turn. */
-  async make(rollout_id: string): Promise<AppError | null> {
+  /** Nothing is made, nor refused, where it is another's turn or the registry cannot be asked now. */
+  async make(rollout_id: string): Promise<Made> {
     const claimed = await this.database.query<unknown[]>(claimStatement, [rollout_id, Math.max(1, this.config.ROLLOUT_TICK_SECONDS)]);
-    if (claimed.length === 0) return null;
+    if (claimed.length === 0) return nothing;
     const row = await this.database.manager.findOneBy(RolloutEntity, { rollout_id });
-    if (!row?.pending) return null;
+    if (!row?.pending) return nothing;
     const { sequence, models, release, reason, change } = row.pending;
     const counters = change === 'start' ? await this.countersBefore(row) : null;
-    const refusal = await this.bus
+    const answer = await this.bus
       .ask(applyRollout, { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` })
-      .then(
-        () => null,
-        (error: unknown) => (error instanceof AppError ? error : Promise.reject(error as Error)),
-      );
+      .catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error)));
+    const refusal = answer instanceof AppError ? answer : null;
     await this.database.transaction(async (manager) => {
       const current = await this.rollouts.lock(manager, rollout_id);
       // Meanwhile another replica was faster, or it was decided otherwise.
@@ -58,7 +65,7 @@ export class PendingExecutor {
       else await this.rollouts.change(manager, current, this.later(current.pending, refusal, now));
     });
     this.moves.changed();
-    return refusal && !transient.has(refusal.code) ? refusal : null;
+    return { models: answer instanceof AppError ? [] : answer.models, refusal: refusal && !transient.has(refusal.code) ? refusal : null };
   }
 
   private later(pending: PlannedChange, { message }: AppError, now: string): Partial<RolloutEntity> {

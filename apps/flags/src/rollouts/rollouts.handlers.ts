@@ -16,6 +16,7 @@ import {
   resumeRollout,
   type Rollout,
   type RolloutAction,
+  type RolloutChanged,
   type RolloutFilter,
   type RolloutRef,
   type RolloutStatus,
@@ -58,7 +59,7 @@ export class RolloutsHandlers {
    * rollout is `starting`, and some replica goes on with it.
    */
   @Answers(createRollout)
-  async createRollout(input: NewRollout): Promise<Rollout> {
+  async createRollout(input: NewRollout): Promise<RolloutChanged> {
     const plan = planOf(input);
     if (input.override) assertOverrideReason(input.reason);
     const [candidate, control] = await this.modelsOf(input);
@@ -129,14 +130,14 @@ export class RolloutsHandlers {
 
   /** Guardrails go on being watched, and roll it back; it does not advance. */
   @Answers(pauseRollout)
-  async pauseRollout(action: RolloutAction): Promise<Rollout> {
+  async pauseRollout(action: RolloutAction): Promise<RolloutChanged> {
     return this.act(action, ['running'], (manager, row) =>
       this.rollouts.change(manager, row, { status: 'paused' }, { action: 'rollout.paused', reason: action.reason }),
     );
   }
 
   @Answers(resumeRollout)
-  async resumeRollout(action: RolloutAction): Promise<Rollout> {
+  async resumeRollout(action: RolloutAction): Promise<RolloutChanged> {
     return this.act(action, ['paused'], (manager, row) =>
       this.rollouts.change(manager, row, { status: 'running' }, { action: 'rollout.resumed', reason: action.reason }),
     );
@@ -144,7 +145,7 @@ export class RolloutsHandlers {
 
   /** One step further without waiting for evidence; after the last step the candidate is made stable. */
   @Answers(promoteRollout)
-  async promoteRollout(action: RolloutAction): Promise<Rollout> {
+  async promoteRollout(action: RolloutAction): Promise<RolloutChanged> {
     return this.act(action, ['running', 'paused'], async (manager, row, now) => {
       if (row.pending) {
         throw new AppError('ROLLOUT_NOT_RUNNING', `Rollout ${row.rollout_id} has a change that the registry is still to make`, {
@@ -156,7 +157,7 @@ export class RolloutsHandlers {
   }
 
   @Answers(abortRollout)
-  async abortRollout(action: RolloutAction): Promise<Rollout> {
+  async abortRollout(action: RolloutAction): Promise<RolloutChanged> {
     return this.act(action, ['starting', 'running', 'paused'], (manager, row, now) =>
       this.moves.withdraw(manager, row, now, 'abort', `by hand: ${action.reason}`),
     );
@@ -166,7 +167,7 @@ export class RolloutsHandlers {
     { rollout_id }: RolloutAction,
     from: RolloutStatus[],
     change: (manager: EntityManager, row: RolloutEntity, now: string) => Promise<RolloutEntity>,
-  ): Promise<Rollout> {
+  ): Promise<RolloutChanged> {
     await this.database.transaction(async (manager) => {
       const row = await this.rollouts.lock(manager, rollout_id);
       if (!from.includes(row.status)) {
@@ -182,11 +183,11 @@ export class RolloutsHandlers {
   }
 
   /** As it is once the registry was asked for what is planned; throws what it refused of a start. */
-  private async made(rollout_id: string): Promise<Rollout> {
-    const refusal = await this.pending.make(rollout_id);
+  private async made(rollout_id: string): Promise<RolloutChanged> {
+    const { models, refusal } = await this.pending.make(rollout_id);
     const rollout = await this.getRollout({ rollout_id });
     if (refusal && rollout.status === 'refused') throw refusal;
-    return rollout;
+    return { rollout, flag: await this.flags.find(this.database.manager, rollout.flag_key), models };
   }
 
   private async modelsOf({ candidate_model_id, control_model_id }: NewRollout): Promise<[candidate: Model, control: Model]> {
