@@ -18,6 +18,8 @@ import { DecisionsStore } from './rollouts/decisions.store.js';
 import { Moves } from './rollouts/moves.store.js';
 import { PendingExecutor } from './rollouts/pending.executor.js';
 import { RolloutDecisionEntity, RolloutEntity } from './rollouts/rollout.entity.js';
+import { RolloutRetentionSchedule } from './rollouts/retention.schedule.js';
+import { RolloutRetentionStore } from './rollouts/retention.store.js';
 import { RolloutsHandlers } from './rollouts/rollouts.handlers.js';
 import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
 import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
@@ -49,6 +51,8 @@ export class FlagsModule {
         PendingExecutor,
         TickExecutor,
         RolloutsSchedule,
+        RolloutRetentionStore,
+        RolloutRetentionSchedule,
       ],
     };
   }
