@@ -7,12 +7,14 @@ import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
 import { Flags1700000000002 } from './definitions.migration.js';
 import { EvaluatorEntity } from './evaluator.entity.js';
+import { EvaluatorsHandlers } from './evaluators.handlers.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
 import { FlagsConfig } from './flags.config.js';
 import { FlagsHandlers } from './flags.handlers.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { ImportHandlers } from './import/import.handlers.js';
 import { RolloutAnalysisHandlers } from './rollouts/analysis.handlers.js';
 import { DecisionsStore } from './rollouts/decisions.store.js';
 import { Moves } from './rollouts/moves.store.js';
@@ -38,7 +40,7 @@ export class FlagsModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers, RolloutsHandlers, RolloutAnalysisHandlers],
+      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, RolloutsHandlers, RolloutAnalysisHandlers],
       providers: [
         { provide: FlagsConfig, useValue: config },
         AuditStore,
