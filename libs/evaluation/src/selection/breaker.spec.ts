@@ -8,7 +8,7 @@ const at = (seconds: number): number => seconds * second;
 function run(before: Breaker, seen: [total: number, failures: number][], from = 0, peers: number[] = [], jitter = 0): Breaker {
   return seen.reduce(
     (breaker, [total, failures], index) =>
-      stepBreaker(breaker, { seen: { total, failures }, peers, now_ms: from + at(index + 1), elapsed_ms: second, jitter }, envoySettings),
+      stepBreaker(breaker, { seen: { total, failures }, peers, now_ms: from + at(index + 1), jitter }, envoySettings),
     before,
   );
 }
@@ -183,6 +183,6 @@ it('comes back by itself from whatever was counted, once nothing fails any more'
 it('compares with closed models that have enough inferences alone', () => {
   const of = (recent: Counted, state: Breaker['state'] = 'closed'): Breaker => ({ ...closed, state, recent });
   expect(
-    peerRates([of({ total: 100, failures: 5 }), of({ total: 99, failures: 50 }), of({ total: 200, failures: 200 }, 'half_open')]),
+    peerRates([of({ total: 100, failures: 5 }), of({ total: 99, failures: 50 }), of({ total: 200, failures: 200 }, 'half_open')], 0),
   ).toEqual([0.05]);
 });

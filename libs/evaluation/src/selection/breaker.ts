@@ -47,6 +47,8 @@ export interface Breaker {
   in_row: number;
   /** Closed: what was counted, fading. Half-open: the results of the probes. Open: nothing. */
   recent: Counted;
+  /** The time of the last step, to which `recent` has faded. */
+  at_ms: number;
   /** Why the state is what it is. */
   reason: string;
 }
@@ -60,14 +62,21 @@ export const closedBreaker = (now_ms: number): Breaker => ({
   openings: 0,
   in_row: 0,
   recent: nothing,
+  at_ms: now_ms,
   reason: 'no failures yet',
 });
 
-/** The failure rates, 0..1, of models that have `leastRequests`: what another one is compared with. */
-export const peerRates = (breakers: readonly Breaker[]): number[] =>
-  breakers
-    .filter(({ state, recent }) => state === 'closed' && recent.total >= leastRequests)
-    .map(({ recent }) => recent.failures / recent.total);
+/** The failure rates, 0..1, of those that are closed and have `leastRequests`: what another one is compared with. */
+export const peerRates = (breakers: readonly Breaker[], now_ms: number): number[] =>
+  breakers.flatMap((breaker) => {
+    const { total, failures } = faded(breaker, now_ms);
+    return breaker.state === 'closed' && total >= leastRequests ? [failures / total] : [];
+  });
+
+function faded({ recent, at_ms }: Breaker, now_ms: number): Counted {
+  const kept = Math.exp(-Math.max(0, now_ms - at_ms) / recentMs);
+  return { total: recent.total * kept, failures: recent.failures * kept };
+}
 
 interface Step {
   /** What was counted since the step before. */
@@ -75,8 +84,6 @@ interface Step {
   /** Of other models of the same kind, as `peerRates` says. */
   peers: readonly number[];
   now_ms: number;
-  /** How long ago the step before was. */
-  elapsed_ms: number;
   /** 0..1, at random. */
   jitter: number;
 }
@@ -99,12 +106,13 @@ export function stepBreaker(before: Breaker, step: Step, settings: BreakerSettin
 
 function stepClosed(before: Breaker, step: Step, settings: BreakerSettings): Breaker {
   const { seen, now_ms } = step;
-  const fade = Math.exp(-step.elapsed_ms / recentMs);
+  const recent = faded(before, now_ms);
   const after: Breaker = {
     ...before,
     openings: now_ms - before.since_ms >= settings.longest_ms ? 0 : before.openings,
     in_row: seen.failures < seen.total ? 0 : before.in_row + seen.failures,
-    recent: { total: before.recent.total * fade + seen.total, failures: before.recent.failures * fade + seen.failures },
+    recent: { total: recent.total + seen.total, failures: recent.failures + seen.failures },
+    at_ms: now_ms,
   };
   if (seen.failures === 0) return after;
   if (after.in_row >= failuresInRow) return open(after, step, `${after.in_row} failures in a row`, settings);
@@ -119,18 +127,18 @@ function stepHalfOpen(before: Breaker, step: Step, settings: BreakerSettings): B
   const recent = { total: before.recent.total + seen.total, failures: before.recent.failures + seen.failures };
   const result = `${recent.failures} of ${recent.total} probes failed`;
   if (recent.total >= probes && recent.failures <= recent.total * (failedProbesAllowed / probes)) {
-    return { ...before, state: 'closed', since_ms: now_ms, until_ms: 0, in_row: 0, recent: nothing, reason: result };
+    return { ...before, state: 'closed', since_ms: now_ms, until_ms: 0, in_row: 0, recent: nothing, at_ms: now_ms, reason: result };
   }
   if (recent.failures > failedProbesAllowed) return open(before, step, result, settings);
   if (now_ms >= before.until_ms)
     return halfOpen(before, now_ms, `${recent.total} of ${probes} probes were reported: it is tried again`, settings);
-  return { ...before, recent };
+  return { ...before, recent, at_ms: now_ms };
 }
 
 function open(before: Breaker, { now_ms, jitter }: Step, reason: string, { open_ms, longest_ms }: BreakerSettings): Breaker {
   const openings = before.openings + 1;
   const lasts_ms = Math.min(open_ms * openings, longest_ms) * (1 + jitterShare * jitter);
-  return { state: 'open', since_ms: now_ms, until_ms: now_ms + lasts_ms, openings, in_row: 0, recent: nothing, reason };
+  return { state: 'open', since_ms: now_ms, until_ms: now_ms + lasts_ms, openings, in_row: 0, recent: nothing, at_ms: now_ms, reason };
 }
 
 const halfOpen = (before: Breaker, now_ms: number, reason: string, { open_ms }: BreakerSettings): Breaker => ({
@@ -140,6 +148,7 @@ const halfOpen = (before: Breaker, now_ms: number, reason: string, { open_ms }: 
   until_ms: now_ms + open_ms,
   in_row: 0,
   recent: nothing,
+  at_ms: now_ms,
   reason,
 });
 

@@ -77,9 +77,11 @@ function selection(): Learner & { weighed: () => number } {
         breaker,
         {
           seen: counted[index]!,
-          peers: peerRates(peers.filter((_, other) => other !== index)),
+          peers: peerRates(
+            peers.filter((_, other) => other !== index),
+            now_ms,
+          ),
           now_ms,
-          elapsed_ms: now_ms - at_ms,
           jitter: jitter(),
         },
         envoySettings,

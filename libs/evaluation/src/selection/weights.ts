@@ -6,7 +6,7 @@ export const leastShare = 0.01;
 /** More arms are not weighed: the work grows with their cube. */
 export const mostArms = 20;
 /** Users are moved where that is expected to make at least so much more of their inferences succeed. */
-const worthMoving = 0.005;
+const worthMoving = 0.002;
 
 /** Shares by arm; they add up to 1. */
 export type Weights = Readonly<Record<string, number>>;
