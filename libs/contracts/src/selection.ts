@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Decimal, Instant, JsonMap, type JsonValue, Line, OneOf, Part, Parts, Text, Whole } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
 import { FlagKey, ModelRef, modelTypes, type ModelType, Sport } from './registry.js';
@@ -206,3 +207,10 @@ export const usePool = request('flags.use_pool', { input: ModelsWanted, output: 
 /** Of each model that has been counted since breakers are kept; one without is closed. */
 export const breakersView = view<CircuitBreaker>('breakers', ({ model_id }) => model_id);
 export const poolsView = view<BanditPool>('bandit_pools', ({ pool_id }) => pool_id);
+
+/** The same for the same models, whoever asks; also a key of a view. */
+export const poolIdOf = ({ name, sport, model_type }: ModelsWanted): string =>
+  createHash('sha256')
+    .update(JSON.stringify([name ?? null, sport ?? null, model_type ?? null]))
+    .digest('hex')
+    .slice(0, 32);

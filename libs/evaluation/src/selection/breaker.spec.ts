@@ -8,7 +8,7 @@ const at = (seconds: number): number => seconds * second;
 function run(before: Breaker, seen: [total: number, failures: number][], from = 0, peers: number[] = [], jitter = 0): Breaker {
   return seen.reduce(
     (breaker, [total, failures], index) =>
-      stepBreaker(breaker, { seen: { total, failures }, peers, now_ms: from + at(index + 1), jitter }, envoySettings),
+      stepBreaker(breaker, { seen: { total, failures }, peers: () => peers, now_ms: from + at(index + 1), jitter }, envoySettings),
     before,
   );
 }

@@ -81,8 +81,8 @@ function faded({ recent, at_ms }: Breaker, now_ms: number): Counted {
 interface Step {
   /** What was counted since the step before. */
   seen: Counted;
-  /** Of other models of the same kind, as `peerRates` says. */
-  peers: readonly number[];
+  /** Of other models of the same kind, as `peerRates` says. Asked only where it matters. */
+  peers: () => readonly number[];
   now_ms: number;
   /** 0..1, at random. */
   jitter: number;
@@ -116,8 +116,9 @@ function stepClosed(before: Breaker, step: Step, settings: BreakerSettings): Bre
   };
   if (seen.failures === 0) return after;
   if (after.in_row >= failuresInRow) return open(after, step, `${after.in_row} failures in a row`, settings);
-  const limit = limitByPeers(step.peers);
-  if (limit === null || after.recent.total < leastRequests || !isSurelyAbove(after.recent, limit)) return after;
+  if (after.recent.total < leastRequests) return after;
+  const limit = limitByPeers(step.peers());
+  if (limit === null || !isSurelyAbove(after.recent, limit)) return after;
   const rate = after.recent.failures / after.recent.total;
   return open(after, step, `failure rate ${percent(rate)} of the last minute, surely worse than its peers (${percent(limit)})`, settings);
 }

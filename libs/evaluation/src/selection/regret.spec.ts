@@ -77,10 +77,11 @@ function selection(): Learner & { weighed: () => number } {
         breaker,
         {
           seen: counted[index]!,
-          peers: peerRates(
-            peers.filter((_, other) => other !== index),
-            now_ms,
-          ),
+          peers: () =>
+            peerRates(
+              peers.filter((_, other) => other !== index),
+              now_ms,
+            ),
           now_ms,
           jitter: jitter(),
         },
