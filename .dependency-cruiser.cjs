@@ -8,15 +8,15 @@ module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
-      name: 'contracts-and-statistics-stand-alone',
+      name: 'pure-libraries-stand-alone',
       severity: 'error',
-      from: { path: '^libs/(contracts|statistics)/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^(apps|libs/(?!contracts/|statistics/))' },
+      from: { path: '^libs/(contracts|statistics|evaluation)/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^(apps|libs/(?!contracts/|statistics/|evaluation/))' },
     },
     {
-      name: 'contracts-and-statistics-do-no-io',
+      name: 'pure-libraries-do-no-io',
       severity: 'error',
-      from: { path: '^libs/(contracts|statistics)/src/', pathNot: '\\.spec\\.ts$' },
+      from: { path: '^libs/(contracts|statistics|evaluation)/src/', pathNot: '\\.spec\\.ts$' },
       to: { path: io },
     },
     { name: 'runtime-knows-no-app', severity: 'error', from: { path: '^libs/runtime/' }, to: { path: '^(apps|libs/(embedded|testing))/' } },
@@ -48,7 +48,7 @@ module.exports = {
     {
       name: 'embedded-is-for-laptops-and-tests',
       severity: 'error',
-      from: { path: `^(apps/${services}|libs/(contracts|runtime|statistics))/` },
+      from: { path: `^(apps/${services}|libs/(contracts|runtime|statistics|evaluation))/` },
       to: { path: '^libs/embedded/' },
     },
     {

@@ -4,7 +4,7 @@ const base = {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': swc },
   moduleNameMapper: {
-    '^#(contracts|runtime|statistics|embedded|client|testing)/(.*)\\.js$': '<rootDir>/libs/$1/src/$2.ts',
+    '^#(contracts|runtime|statistics|evaluation|embedded|client|testing)/(.*)\\.js$': '<rootDir>/libs/$1/src/$2.ts',
     '^#(gateway|registry|metrics|validation|flags|standalone)/(.*)\\.js$': '<rootDir>/apps/$1/src/$2.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

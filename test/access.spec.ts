@@ -240,7 +240,7 @@ describe('keys', () => {
     const narrow = await suite.withRole('releaser', { sports: ['NBA'] });
     const flagOf = (flag_key: string, bound?: string): object => ({
       method: 'POST',
-      body: { flag_key, variants: { on: true, off: false }, default_variant: 'off', ...(bound && { model_id: bound }) },
+      body: { flag_key, variants: { on: true, off: false }, default_variant: 'off', ...(bound && { variant_models: { on: bound } }) },
     });
     await api.data('/flags', flagOf('of_everybody'));
     await narrow.data('/flags', flagOf('of_mine', model_id));
@@ -248,9 +248,9 @@ describe('keys', () => {
     const refused: [string, object][] = [
       ['/flags', flagOf('unbound')],
       ['/flags/of_everybody', { method: 'PATCH', body: { state: 'DISABLED' } }],
-      ['/flags/of_everybody', { method: 'PATCH', body: { model_id } }],
+      ['/flags/of_everybody', { method: 'PATCH', body: { variant_models: { on: model_id } } }],
       ['/flags/of_everybody', { method: 'DELETE' }],
-      ['/flags/of_mine', { method: 'PATCH', body: { model_id: null } }],
+      ['/flags/of_mine', { method: 'PATCH', body: { variant_models: {} } }],
     ];
     for (const [path, request] of refused) expect(await narrow.failure(path, request)).toMatchObject({ status: 403, code: 'OUT_OF_SCOPE' });
     await narrow.data('/flags/of_mine', { method: 'PATCH', body: { state: 'DISABLED' } });

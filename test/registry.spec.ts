@@ -225,7 +225,7 @@ describe('the audit', () => {
     const { model_id } = await api.register();
     await api.data('/flags', {
       method: 'POST',
-      body: { flag_key: 'audited', variants: { on: true, off: false }, default_variant: 'off', model_id },
+      body: { flag_key: 'audited', variants: { on: true, off: false }, default_variant: 'off', variant_models: { on: model_id } },
     });
     await api.data('/validation/cases', {
       method: 'POST',

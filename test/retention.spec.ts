@@ -37,7 +37,7 @@ describe('retention', () => {
     await api.data(`/registry/${due.model_id}/inference?timing_ms=5`, { method: 'POST' });
     await api.data('/flags', {
       method: 'POST',
-      body: { flag_key: 'due', variants: { a: 1 }, default_variant: 'a', model_id: due.model_id },
+      body: { flag_key: 'due', variants: { a: 1 }, default_variant: 'a', variant_models: { a: due.model_id } },
     });
     await database.query(
       `INSERT INTO validation.runs (run_id, model_id, trigger, nightly_id, status, started_at, completed_at, lease_until, attempt, lost, total_tests,
@@ -84,19 +84,16 @@ describe('retention', () => {
     expect((await api.send(`/registry/${young.model_id}`)).status).toBe(200);
     const left = (table: string): Promise<number> =>
       database.query(`SELECT 1 FROM ${table} WHERE model_id = $1`, [due.model_id]).then(({ rowCount }) => rowCount ?? 0);
-    for (const table of [
-      'metrics.model_window',
-      'metrics.model_health',
-      'metrics.alerts',
-      'validation.runs',
-      'validation.baselines',
-      'flags.flags',
-    ]) {
+    for (const table of ['metrics.model_window', 'metrics.model_health', 'metrics.alerts', 'validation.runs', 'validation.baselines']) {
       await eventually(
         () => left(table),
         (rows) => rows === 0,
       );
     }
+    await eventually(
+      () => database.query('SELECT 1 FROM flags.flags').then(({ rowCount }) => rowCount),
+      (rows) => rows === 0,
+    );
     const history = await api.data<AuditEntry[]>(`/registry/${due.model_id}/history`);
     expect(history.map(({ action }) => action)).toEqual(['model.removed', 'model.status_changed', 'model.registered']);
     expect(history[0]).toMatchObject({ after: null, before: { model_id: due.model_id } });

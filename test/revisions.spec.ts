@@ -53,7 +53,7 @@ describe('a change that changes nothing', () => {
     const serving = { protocol: 'http_json', url: 'http://127.0.0.1:9/' } as const;
     const { model_id } = await suite.api.register({ serving, retention_days: 30 });
     await unchanged(`/registry/${model_id}`, model_id, { serving: { url: serving.url, protocol: 'http_json' }, retention_days: 30 });
-    await unchanged(await made['a flag']!(), 'revised', { variants: { off: false, on: true }, rollout_percentage: 0, model_id: null });
+    await unchanged(await made['a flag']!(), 'revised', { variants: { off: false, on: true }, split: null, variant_models: {} });
     await unchanged(await made['a test case']!(), 'revised', {
       expectations: [{ value: { b: [1] }, op: 'equals', path: '$.a' }],
       applies_to: {},

@@ -1,10 +1,10 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { type JsonValue } from '#contracts/fields.js';
 import { type Flag, type FlagState } from '#contracts/flags.js';
+import { type Split } from '#contracts/split.js';
 import { instant } from '#runtime/columns.js';
 
 @Entity('flags')
-@Index('flags_of_model', ['model_id'])
 export class FlagEntity implements Flag {
   @PrimaryColumn('text')
   flag_key!: string;
@@ -18,17 +18,32 @@ export class FlagEntity implements Flag {
   @Column('jsonb')
   variants!: Record<string, JsonValue>;
 
-  @Column('text')
-  default_variant!: string;
+  @Column('text', { nullable: true })
+  default_variant!: string | null;
+
+  @Column('jsonb', { nullable: true })
+  targeting!: JsonValue;
+
+  @Column('jsonb', { nullable: true })
+  split!: Split | null;
+
+  @Column('jsonb')
+  metadata!: Record<string, string | number | boolean>;
+
+  @Column('jsonb')
+  variant_models!: Record<string, string>;
 
   @Column('text', { nullable: true })
-  rollout_variant!: string | null;
+  owner!: string | null;
 
-  @Column('double precision')
-  rollout_percentage!: number;
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  expires_at!: string | null;
+
+  @Column('text', { array: true })
+  tags!: string[];
 
   @Column('text', { nullable: true })
-  model_id!: string | null;
+  rollout_id!: string | null;
 
   @Column('timestamptz', { transformer: instant })
   created_at!: string;

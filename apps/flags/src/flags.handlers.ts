@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inScope, isNarrowed } from '#contracts/access.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
-import { AppError, assertRevision, raise } from '#contracts/errors.js';
+import { AppError, raise } from '#contracts/errors.js';
 import {
   changeFlag,
   createFlag,
@@ -12,6 +12,7 @@ import {
   type Flag,
   type FlagChange,
   type FlagFilter,
+  flagInScope,
   type FlagRef,
   type FlagRemoval,
   getFlag,
@@ -22,19 +23,22 @@ import {
 import { type Page } from '#contracts/page.js';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { type Removed } from '#contracts/request.js';
+import { compileFlag } from '#evaluation/compiled-flag.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { Bus } from '#runtime/bus.js';
-import { changesAnything } from '#runtime/changes.js';
 import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { changesAnything } from '#runtime/changes.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
-import { isUniqueViolation } from '#runtime/database-fault.js';
-import { insertRow } from '#runtime/rows.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent } from '#runtime/visible-records.js';
-import { evaluate } from './evaluation.js';
+import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
-import { assertConsistent } from './flag-rules.js';
+import { assertConsistent, assertNotOwned, splitFrom } from './flag-rules.js';
+import { assertFlagRevision, flagNotFound, FlagsStore } from './flags.store.js';
+
+/** SQL: the models that a flag directs traffic to. */
+const modelsOfFlag = 'ARRAY(SELECT value FROM jsonb_each_text(flag.variant_models))';
 
 @Controller()
 export class FlagsHandlers {
@@ -42,15 +46,19 @@ export class FlagsHandlers {
 
   constructor(
     private readonly database: DataSource,
+    private readonly flags: FlagsStore,
+    private readonly evaluators: EvaluatorsStore,
     private readonly audit: AuditStore,
     private readonly bus: Bus,
     views: Views,
   ) {
     this.models = views.follow(modelsView, {
-      removed: (model_id) => this.removeFlagsOf(model_id),
+      removed: (model_id) => this.unbind(model_id),
       leftovers: {
         held: async () => {
-          const rows = await database.query<{ model_id: string }[]>('SELECT DISTINCT model_id FROM flags.flags WHERE model_id IS NOT NULL');
+          const rows = await database.query<{ model_id: string }[]>(
+            'SELECT DISTINCT value AS model_id FROM flags.flags, jsonb_each_text(variant_models)',
+          );
           return rows.map(({ model_id }) => model_id);
         },
         isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
@@ -62,12 +70,15 @@ export class FlagsHandlers {
   @Answers(listFlags)
   async listFlags(filter: FlagFilter): Promise<Page<Flag>> {
     const query = this.database.getRepository(FlagEntity).createQueryBuilder('flag').orderBy('flag.flag_key');
-    if (filter.model_id !== undefined) query.andWhere('flag.model_id = :model_id', { model_id: filter.model_id });
+    if (filter.model_id !== undefined) query.andWhere(`:model_id = ANY(${modelsOfFlag})`, { model_id: filter.model_id });
+    if (filter.owner !== undefined) query.andWhere('flag.owner = :owner', { owner: filter.owner });
+    if (filter.tag !== undefined) query.andWhere(':tag = ANY(flag.tags)', { tag: filter.tag });
+    if (filter.expired !== undefined) query.andWhere(`COALESCE(flag.expires_at <= now(), false) = :expired`, { expired: filter.expired });
     if (filter.cursor !== undefined) query.andWhere('flag.flag_key > :after', { after: cursorParts(filter.cursor, 1)[0] });
     const { scope } = currentCaller().actor;
     if (isNarrowed(scope)) {
       const visible = [...this.models.values()].filter((model) => inScope(scope, model)).map(({ model_id }) => model_id);
-      query.andWhere('(flag.model_id IS NULL OR flag.model_id = ANY(:visible))', { visible });
+      query.andWhere(`${modelsOfFlag} <@ :visible`, { visible });
     }
     return fillPage(
       filter,
@@ -78,64 +89,60 @@ export class FlagsHandlers {
 
   @Answers(getFlag)
   async getFlag({ flag_key }: FlagRef): Promise<Flag> {
-    return this.visible(flag_key, await this.database.manager.findOneBy(FlagEntity, { flag_key }));
+    return this.visible(flag_key, await this.flags.find(this.database.manager, flag_key));
   }
 
   @Answers(evaluateFlag)
-  async evaluateFlag({ flag_key, targeting_key }: EvaluationRequest): Promise<Evaluation> {
-    return evaluate(await this.getFlag({ flag_key }), targeting_key);
+  async evaluateFlag({ flag_key, targeting_key, context }: EvaluationRequest): Promise<Evaluation> {
+    const flag = compileFlag(await this.getFlag({ flag_key }), await this.evaluators.rules());
+    return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
   }
 
   @Answers(createFlag)
-  async createFlag(input: NewFlag): Promise<Flag> {
+  async createFlag({ split = null, ...input }: NewFlag): Promise<Flag> {
     const now = new Date().toISOString();
-    const flag: FlagEntity = {
-      flag_key: input.flag_key,
-      description: input.description ?? '',
-      state: input.state ?? 'ENABLED',
-      variants: input.variants,
-      default_variant: input.default_variant,
-      rollout_variant: input.rollout_variant ?? null,
-      rollout_percentage: input.rollout_percentage ?? 0,
-      model_id: input.model_id ?? null,
+    const flag: Flag = {
+      description: '',
+      state: 'ENABLED',
+      targeting: null,
+      metadata: {},
+      variant_models: {},
+      owner: null,
+      expires_at: null,
+      tags: [],
+      ...input,
+      split: splitFrom(split, null, input.flag_key),
+      rollout_id: null,
       created_at: now,
       updated_at: now,
       created_by: currentCaller().actor.name,
       revision: 1,
     };
-    assertConsistent(flag);
     assertMayWrite(flag);
-    await this.assertModel(flag.model_id);
-    return this.database.transaction(async (manager) => {
-      await insertRow(manager, FlagEntity, flag).catch((error: unknown) => {
-        if (!isUniqueViolation(error)) throw error;
-        throw new AppError('FLAG_EXISTS', `Flag ${flag.flag_key} exists already`, { accepted: 'a flag_key that is not in use' });
-      });
-      await this.audit.write(manager, {
-        action: 'flag.created',
-        subject_type: 'flag',
-        subject_id: flag.flag_key,
-        before: null,
-        after: flag,
-      });
-      return flag;
+    await this.assertModels(flag);
+    await this.database.transaction(async (manager) => {
+      assertConsistent(flag, await this.evaluators.shared(manager));
+      await this.flags.add(manager, flag);
     });
+    this.flags.changed();
+    return flag;
   }
 
   @Answers(changeFlag)
-  async changeFlag({ flag_key, if_match, ...change }: FlagChange): Promise<Flag> {
-    if (change.model_id) await this.assertModel(change.model_id);
-    return this.database.transaction(async (manager) => {
+  async changeFlag({ flag_key, if_match, split, ...rest }: FlagChange): Promise<Flag> {
+    if (rest.variant_models) await this.assertModels({ variant_models: rest.variant_models });
+    const flag = await this.database.transaction(async (manager) => {
       const before = await this.lock(manager, flag_key, if_match);
+      const change: Partial<Flag> = { ...rest, ...(split !== undefined && { split: splitFrom(split, before.split, flag_key) }) };
       assertMayWrite(before);
       assertMayWrite({ ...before, ...change });
-      if (!changesAnything(before, change)) return before;
-      const after: FlagEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
-      assertConsistent(after);
-      await manager.save(FlagEntity, after);
-      await this.audit.write(manager, { action: 'flag.changed', subject_type: 'flag', subject_id: flag_key, before, after });
-      return after;
+      if (!changesAnything<Flag>(before, change)) return before;
+      assertNotOwned(before, change);
+      assertConsistent({ ...before, ...change }, await this.evaluators.shared(manager));
+      return this.flags.change(manager, before, change);
     });
+    this.flags.changed();
+    return flag;
   }
 
   @Answers(removeFlag)
@@ -143,8 +150,10 @@ export class FlagsHandlers {
     await this.database.transaction(async (manager) => {
       const flag = await this.lock(manager, flag_key, if_match);
       assertMayWrite(flag);
-      await this.remove(manager, flag, null);
+      assertNotOwned(flag, flag);
+      await this.flags.remove(manager, flag);
     });
+    this.flags.changed();
     return { removed: true };
   }
 
@@ -153,55 +162,47 @@ export class FlagsHandlers {
     return this.audit.list(filter);
   }
 
-  /** The registry removed a model: its flags go with it. Says nothing when they are gone already. */
-  private async removeFlagsOf(model_id: string): Promise<void> {
+  /**
+   * The registry removed a model: no variant directs traffic to it any more, and a flag whose last model it was goes with it. Says nothing where
+   * that is done already.
+   */
+  private async unbind(model_id: string): Promise<void> {
     await runAs(system('retention'), () =>
       this.database.transaction(async (manager) => {
-        const flags = await manager.find(FlagEntity, { where: { model_id }, lock: { mode: 'pessimistic_write' } });
-        for (const flag of flags) await this.remove(manager, flag, `model ${model_id} was removed`);
+        const query = manager.createQueryBuilder(FlagEntity, 'flag').where(`:model_id = ANY(${modelsOfFlag})`, { model_id });
+        for (const flag of await query.orderBy('flag.flag_key').setLock('pessimistic_write').getMany()) {
+          const left = Object.fromEntries(Object.entries(flag.variant_models).filter(([, bound]) => bound !== model_id));
+          const reason = `model ${model_id} was removed`;
+          if (Object.keys(left).length) await this.flags.change(manager, flag, { variant_models: left }, reason);
+          else await this.flags.remove(manager, flag, reason);
+        }
       }),
     );
-  }
-
-  private async remove(manager: EntityManager, flag: FlagEntity, reason: string | null): Promise<void> {
-    await manager.delete(FlagEntity, { flag_key: flag.flag_key });
-    await this.audit.write(manager, {
-      action: 'flag.removed',
-      subject_type: 'flag',
-      subject_id: flag.flag_key,
-      reason,
-      before: flag,
-      after: null,
-    });
+    this.flags.changed();
   }
 
   private async lock(manager: EntityManager, flag_key: string, if_match: number[] | undefined): Promise<FlagEntity> {
-    const row = await manager.findOne(FlagEntity, { where: { flag_key }, lock: { mode: 'pessimistic_write' } });
-    const flag = this.visible(flag_key, row);
-    assertRevision(`Flag ${flag_key}`, flag.revision, if_match);
+    const flag = this.visible(flag_key, await this.flags.lock(manager, flag_key));
+    assertFlagRevision(flag, if_match);
     return flag;
   }
 
-  /** The registry says whether the model is there and in the caller's scope. */
-  private async assertModel(model_id: string | null): Promise<void> {
-    if (model_id !== null) await this.bus.ask(getModel, { model_id });
+  /** The registry says whether the models are there and in the caller's scope. */
+  private async assertModels({ variant_models }: Pick<Flag, 'variant_models'>): Promise<void> {
+    await Promise.all([...new Set(Object.values(variant_models))].map((model_id) => this.bus.ask(getModel, { model_id })));
   }
 
   /** A flag of a model outside a narrowed key's scope is as good as absent. */
   private visible(flag_key: string, flag: FlagEntity | null): FlagEntity {
-    const absent = new AppError('FLAG_NOT_FOUND', `Flag ${flag_key} not found`);
-    if (!flag) raise(absent);
     const { scope } = currentCaller().actor;
-    if (flag.model_id === null || !isNarrowed(scope)) return flag;
-    const model = this.models.get(flag.model_id);
-    return model && inScope(scope, model) ? flag : raise(absent);
+    return flag && flagInScope(scope, flag, (model_id) => this.models.get(model_id)) ? flag : raise(flagNotFound(flag_key));
   }
 }
 
 /** What is bound to no model is everybody's: a narrowed key reads it and leaves it as it is. */
-function assertMayWrite({ flag_key, model_id }: FlagEntity): void {
-  if (model_id !== null || !isNarrowed(currentCaller().actor.scope)) return;
+function assertMayWrite({ flag_key, variant_models }: Flag): void {
+  if (Object.keys(variant_models).length || !isNarrowed(currentCaller().actor.scope)) return;
   throw new AppError('OUT_OF_SCOPE', `Flag ${flag_key} is bound to no model; this key is narrowed to some`, {
-    accepted: 'a flag with a model_id in the scope of the key',
+    accepted: 'a flag with variant_models in the scope of the key',
   });
 }

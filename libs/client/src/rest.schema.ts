@@ -1460,10 +1460,23 @@ export interface components {
             /** @example mlb_transformer_v2 */
             flag_key: string;
             value: unknown;
-            variant: string;
+            /** @description null: the code’s own default. */
+            variant: string | null;
             /** @enum {string} */
-            reason: "STATIC" | "SPLIT" | "DISABLED";
+            reason: "STATIC" | "DEFAULT" | "TARGETING_MATCH" | "SPLIT" | "DISABLED" | "ERROR";
+            /**
+             * @description What of the definition decided, such as `targeting.if[1]`, `split`, `default_variant` or `state`.
+             * @example targeting.if[1]
+             */
+            rule: string;
+            /** @description The model that the variant directs traffic to. */
             model_id: string | null;
+            /**
+             * @description Only with the reason ERROR.
+             * @enum {string}
+             */
+            error_code?: "TARGETING_KEY_MISSING" | "PARSE_ERROR" | "GENERAL";
+            error_details?: string;
         };
         Expectation: {
             /** @description JSONPath to the value, such as $.outputs[0].data[0]. Default $, the whole answer. */
@@ -1497,13 +1510,32 @@ export interface components {
             variants: {
                 [key: string]: unknown;
             };
-            /** @description The variant of everyone who is not in the rollout. */
-            default_variant: string;
-            /** @description The variant of those in the rollout. */
-            rollout_variant: string | null;
-            /** @description Percent. */
-            rollout_percentage: number;
-            model_id: string | null;
+            /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+            default_variant: string | null;
+            /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+            targeting: unknown | null;
+            split: components["schemas"]["Split"] | null;
+            /** @description Given with every evaluation over OFREP. */
+            metadata: {
+                [key: string]: string | number | boolean;
+            };
+            /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+            variant_models: {
+                [key: string]: string;
+            };
+            /**
+             * @description The team or person that answers for it.
+             * @example ml_team
+             */
+            owner: string | null;
+            /**
+             * Format: date-time
+             * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+             */
+            expires_at: string | null;
+            tags: string[];
+            /** @description The rollout that alone changes `state`, `variants`, `split` and `variant_models` now. */
+            rollout_id: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -1726,6 +1758,25 @@ export interface components {
             /** @description The `revision` of the model, for the `If-Match` of the change. */
             model_revision: number;
             transitions: components["schemas"]["Transition"][];
+        };
+        NewSplit: {
+            /**
+             * @description `fractional` (default): flagd’s buckets, in the order of the variants’ names; of two variants, whoever is in stays in as the weight grows. `rendezvous`: of three or more, a change of weights moves no more keys than it must.
+             * @enum {string}
+             */
+            algorithm?: "fractional" | "rendezvous";
+            /** @description What the targeting key is hashed with. Default: what the flag’s split has already, at first the flag’s key. */
+            salt?: string;
+            /**
+             * @description Variant → weight, a share of their sum, which is from 1 to 2097152.
+             * @example {
+             *       "on": 30,
+             *       "off": 70
+             *     }
+             */
+            weights: {
+                [key: string]: number;
+            };
         };
         NightlyResult: {
             models_processed: number;
@@ -1980,6 +2031,21 @@ export interface components {
             rule_id?: string | null;
             severity?: ("info" | "warning" | "critical") | null;
         };
+        Split: {
+            /** @enum {string} */
+            algorithm: "fractional" | "rendezvous";
+            salt: string;
+            /**
+             * @description Variant → weight, a share of their sum, which is from 1 to 2097152.
+             * @example {
+             *       "on": 30,
+             *       "off": 70
+             *     }
+             */
+            weights: {
+                [key: string]: number;
+            };
+        };
         Step: {
             /** @description As `input` of the case; `{"$from": name, "path"?}` in it stands for a value that an earlier step carries on. */
             input: unknown;
@@ -2088,7 +2154,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -7362,6 +7428,9 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 model_id?: string;
+                owner?: string;
+                tag?: string;
+                expired?: boolean;
             };
             header?: never;
             path?: never;
@@ -7514,14 +7583,31 @@ export interface operations {
                     variants: {
                         [key: string]: unknown;
                     };
-                    /** @description The variant of everyone who is not in the rollout. */
-                    default_variant: string;
-                    /** @description The variant of those in the rollout. Default null: no rollout. */
-                    rollout_variant?: string | null;
-                    /** @description Share of targeting keys in the rollout, in percent. Default 0. */
-                    rollout_percentage?: number;
-                    /** @description The model that it directs traffic to; the flag is removed with it. */
-                    model_id?: string | null;
+                    /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+                    default_variant: string | null;
+                    /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+                    targeting?: unknown | null;
+                    /** @description Asked where targeting names no variant. */
+                    split?: components["schemas"]["NewSplit"] | null;
+                    /** @description Given with every evaluation over OFREP. */
+                    metadata?: {
+                        [key: string]: string | number | boolean;
+                    };
+                    /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+                    variant_models?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description The team or person that answers for it.
+                     * @example ml_team
+                     */
+                    owner?: string | null;
+                    /**
+                     * Format: date-time
+                     * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+                     */
+                    expires_at?: string | null;
+                    tags?: string[];
                 };
             };
         };
@@ -7921,12 +8007,30 @@ export interface operations {
                     variants?: {
                         [key: string]: unknown;
                     };
-                    /** @description The variant of everyone who is not in the rollout. */
-                    default_variant?: string;
-                    /** @description The variant of those in the rollout. */
-                    rollout_variant?: string | null;
-                    rollout_percentage?: number;
-                    model_id?: string | null;
+                    /** @description The variant where neither targeting nor split names one, and of a disabled flag. null: the code’s own default. */
+                    default_variant?: string | null;
+                    /** @description flagd’s JsonLogic: names a variant, or is null to leave it to the split. */
+                    targeting?: unknown | null;
+                    split?: components["schemas"]["NewSplit"] | null;
+                    /** @description Given with every evaluation over OFREP. */
+                    metadata?: {
+                        [key: string]: string | number | boolean;
+                    };
+                    /** @description Variant → the model that it directs traffic to. The flag is removed with the last of its models. */
+                    variant_models?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description The team or person that answers for it.
+                     * @example ml_team
+                     */
+                    owner?: string | null;
+                    /**
+                     * Format: date-time
+                     * @description When it should be gone; it goes on being evaluated. `GET /flags?expired=true` lists them.
+                     */
+                    expires_at?: string | null;
+                    tags?: string[];
                 };
             };
         };
@@ -8059,6 +8163,10 @@ export interface operations {
                 "application/json": {
                     /** @description Who is asked about: a user, a session, a request. The same key always gets the same answer. */
                     targeting_key: string;
+                    /** @description What targeting may ask for, by name. */
+                    context?: {
+                        [key: string]: unknown;
+                    };
                 };
             };
         };

@@ -15,8 +15,9 @@ export type ModelStatus = (typeof modelStatuses)[number];
 const idAccepted = '1 to 64 of a-z, 0-9 and _, such as mlb_model_a1b2c3d4';
 const semanticVersion =
   /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})(-[0-9A-Za-z-]{1,40}(\.[0-9A-Za-z-]{1,40}){0,8})?(\+[0-9A-Za-z-]{1,40}(\.[0-9A-Za-z-]{1,40}){0,8})?$/;
-const flagKeyPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
-const flagKeyAccepted = '1 to 128 letters, digits, _, . and -';
+// Also a key of a NATS bucket, in which no part between dots may be empty.
+const flagKeyPattern = /^[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/;
+const flagKeyAccepted = '1 to 128 letters, digits, _, - and single dots between them, beginning with a letter or digit';
 
 export const ModelId = (): PropertyDecorator =>
   Text({

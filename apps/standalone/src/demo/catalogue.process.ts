@@ -9,9 +9,11 @@ export async function ensureCatalogue(rest: RestClient, serverUrl: string): Prom
   for (const model of models) registered.push(await ensureModel(rest, model, serverUrl));
   for (const testCase of testCases) await rest.post('/validation/cases', { body: testCase }).catch(unless('TEST_CASE_EXISTS'));
   for (const [index, model] of models.entries()) registered[index] = await promote(rest, registered[index]!, model);
-  for (const { version, flag } of flags) {
+  for (const { version, variant, flag } of flags) {
     const model = registered.find((known) => known.name === version.name && known.version === version.version);
-    await rest.post('/flags', { body: { ...flag, model_id: model?.model_id ?? null } }).catch(unless('FLAG_EXISTS'));
+    await rest
+      .post('/flags', { body: { ...flag, variant_models: model ? { [variant]: model.model_id } : {} } })
+      .catch(unless('FLAG_EXISTS'));
   }
   return registered;
 }

@@ -90,21 +90,22 @@ export const stepsTo: Record<ModelStatus, ModelStatus[]> = {
   retired: ['retired'],
 };
 
-/** Flags by the version that they direct traffic to. */
-export const flags: { version: Pick<NewModel, 'name' | 'version'>; flag: NewFlag }[] = [
+/** Flags by the version that one of their variants directs traffic to. */
+export const flags: { version: Pick<NewModel, 'name' | 'version'>; variant: string; flag: NewFlag }[] = [
   {
     version: { name: mlb, version: '2.2.0' },
+    variant: 'canary',
     flag: {
       flag_key: 'mlb_prop_predictor_2_2',
       description: 'A quarter of the users get the canary',
       variants: { canary: true, stable: false },
       default_variant: 'stable',
-      rollout_variant: 'canary',
-      rollout_percentage: 25,
+      split: { weights: { canary: 25, stable: 75 } },
     },
   },
   {
     version: { name: nfl, version: '1.3.0' },
+    variant: 'on',
     flag: { flag_key: 'nfl_yardage_1_3', description: 'Not released yet', variants: { on: true, off: false }, default_variant: 'off' },
   },
 ];
