@@ -1,7 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditEntity } from '#runtime/audit.entity.js';
 import { AuditStore } from '#runtime/audit.store.js';
-import { type ServiceConfig } from '#runtime/config.js';
 import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { OutboxEntity } from '#runtime/outbox.entity.js';
 import { Outbox } from '#runtime/outbox.js';
@@ -10,26 +9,44 @@ import { Flags1700000000002 } from './definitions.migration.js';
 import { EvaluatorEntity } from './evaluator.entity.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
+import { FlagsConfig } from './flags.config.js';
 import { FlagsHandlers } from './flags.handlers.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { CountedModels } from './selection/counted-models.store.js';
+import { ModelsStore } from './selection/models.store.js';
+import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
+import { SelectionHandlers } from './selection/selection.handlers.js';
+import { Selection1700000000025 } from './selection/selection.migration.js';
+import { SelectionSchedule } from './selection/selection.schedule.js';
+import { SelectionStore } from './selection/selection.store.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
-  entities: [FlagEntity, EvaluatorEntity, AuditEntity, OutboxEntity],
-  migrations: [Flags1700000000001, Flags1700000000002],
+  entities: [FlagEntity, EvaluatorEntity, SelectionTickEntity, ModelStateEntity, BanditPoolEntity, AuditEntity, OutboxEntity],
+  migrations: [Flags1700000000001, Flags1700000000002, Selection1700000000025],
 };
 
 @Module({})
 export class FlagsModule {
-  static with(config: ServiceConfig): DynamicModule {
+  static with(config: FlagsConfig): DynamicModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers],
-      providers: [AuditStore, Outbox, FlagsStore, EvaluatorsStore],
+      controllers: [FlagsHandlers, SelectionHandlers],
+      providers: [
+        { provide: FlagsConfig, useValue: config },
+        AuditStore,
+        Outbox,
+        FlagsStore,
+        EvaluatorsStore,
+        CountedModels,
+        ModelsStore,
+        SelectionStore,
+        SelectionSchedule,
+      ],
     };
   }
 }
 
-export const startFlags = (config: ServiceConfig): Promise<RunningService> => startService('flags', FlagsModule.with(config), config);
+export const startFlags = (config: FlagsConfig): Promise<RunningService> => startService('flags', FlagsModule.with(config), config);

@@ -1,4 +1,5 @@
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
+import { FlagsConfig } from '#flags/flags.config.js';
 import { startFlags } from '#flags/flags.module.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
@@ -24,6 +25,10 @@ export interface SuiteOptions {
   health_tick_seconds: number;
   /** As VALIDATION_LEASE_SECONDS. */
   validation_lease_seconds: number;
+  /** As SELECTION_TICK_SECONDS. */
+  selection_tick_seconds: number;
+  /** As BREAKER_OPEN_SECONDS. */
+  breaker_open_seconds: number;
 }
 
 export interface RunningSuite extends Running {
@@ -57,11 +62,15 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       HEALTH_TICK_SECONDS: options.health_tick_seconds,
       WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,
     });
+    const flagsConfig = Object.assign(new FlagsConfig(), service, {
+      SELECTION_TICK_SECONDS: options.selection_tick_seconds,
+      BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
+    });
     const [registry, metrics, validation, flags] = await Promise.all([
       add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
       add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),
-      add(startFlags(service)),
+      add(startFlags(flagsConfig)),
     ]);
     const gateway = await add(startGateway({ ...common, ...secrets, HOST: options.host, PORT: options.port }));
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
