@@ -1,4 +1,4 @@
-import { Processes } from './processes.harness.js';
+import { Processes, services } from './processes.harness.js';
 import { connected, registrationHead } from './raw-http.harness.js';
 import { eventually } from './api.harness.js';
 
@@ -7,7 +7,7 @@ let processes: Processes;
 beforeAll(async () => {
   // At debug, so that the secrets are looked for in everything that is ever written.
   processes = await Processes.prepare({ LOG_LEVEL: 'debug' });
-  await Promise.all((['registry', 'gateway'] as const).map((app) => processes.start(app)));
+  await Promise.all(([...services, 'gateway'] as const).map((app) => processes.start(app)));
 }, 60_000);
 afterAll(() => processes.close());
 

@@ -37,7 +37,7 @@ export interface RunningGateway extends Running {
 }
 
 /**
- * Starts the REST surface, which listens as soon as NATS is there and is ready once it knows all keys and models. While NATS is awaited the
+ * Starts the REST surface, which listens as soon as NATS is there and is ready once all its projections are whole. While NATS is awaited the
  * same port answers the probes.
  */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
@@ -48,6 +48,8 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
   const probes = await listening(() => ProbeServer.listen(HOST, PORT, readiness, telemetry));
   const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
+  // Without NATS it goes on answering from its projections. Were it not ready then, all gateways would be taken out of service at once.
+  readiness.remove('nats');
 
   @Module({})
   class Gateway {

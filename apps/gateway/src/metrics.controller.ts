@@ -2,6 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { getMetrics, type Metrics, MetricsRequest, ModelHealth } from '#contracts/metrics.js';
 import { ModelRef } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
+import { Ages, type SayAge } from './ages.decorator.js';
 import { Figures } from './figures.store.js';
 import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
@@ -22,10 +23,10 @@ export class MetricsController {
     from: 'query',
     summary: 'Get comprehensive performance metrics for a model',
   })
-  async getMetrics(@Input() input: MetricsRequest): Promise<Metrics> {
+  async getMetrics(@Input() input: MetricsRequest, @Ages() say: SayAge): Promise<Metrics> {
     if (Object.keys(input).length > 1) return this.bus.ask(getMetrics, input);
     const { model_id } = await this.known.require(input.model_id);
-    return this.figures.metricsOf(model_id);
+    return this.figures.metricsOf(model_id, say);
   }
 
   @Get('registry/:model_id/health')
@@ -37,9 +38,9 @@ export class MetricsController {
     from: 'query',
     summary: 'Get comprehensive health status for a model',
   })
-  async getHealth(@Input() { model_id }: ModelRef): Promise<ModelHealth> {
+  async getHealth(@Input() { model_id }: ModelRef, @Ages() say: SayAge): Promise<ModelHealth> {
     const model = await this.known.require(model_id);
-    const { metrics, health_status, reasons, since } = await this.figures.performanceOf(model_id);
+    const { metrics, health_status, reasons, since } = await this.figures.performanceOf(model_id, say);
     return {
       model_id: model.model_id,
       name: model.name,

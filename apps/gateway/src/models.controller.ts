@@ -5,25 +5,27 @@ import {
   changeModel,
   changeStatus,
   getModel,
-  getTypes,
   listModels,
-  type Model,
+  Model,
   ModelChange,
   ModelFilter,
   modelHistory,
   ModelHistoryRequest,
   ModelRef,
+  modelStatuses,
+  modelTypes,
   NewModel,
   registerModel,
   type RetentionResult,
   RetentionRequest,
   runRetention,
   StatusChange,
-  type Types,
+  Types,
 } from '#contracts/registry.js';
 import { getTransitions, type ModelTransitions } from '#contracts/promotion.js';
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { Ages, type SayAge } from './ages.decorator.js';
 import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
@@ -36,8 +38,9 @@ export class ModelsController {
 
   @Get('registry')
   @Serves({ ...listModels, role: 'viewer', from: 'query', summary: 'List all registered models with optional filtering' })
-  listModels(@Input() input: ModelFilter): Promise<Page<Model>> {
-    return this.bus.ask(listModels, input);
+  async listModels(@Input() input: ModelFilter, @Ages() say: SayAge): Promise<Page<Model>> {
+    say(this.known.projection);
+    return this.known.list(input);
   }
 
   @Post('registry')
@@ -48,7 +51,8 @@ export class ModelsController {
 
   @Get('registry/:model_id')
   @Serves({ ...getModel, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get detailed information about a specific model' })
-  getModel(@Input() input: ModelRef): Promise<Model> {
+  getModel(@Input() input: ModelRef, @Ages() say: SayAge): Promise<Model> {
+    say(this.known.projection);
     return this.known.require(input.model_id);
   }
 
@@ -59,9 +63,18 @@ export class ModelsController {
   }
 
   @Post('registry/:model_id/status')
-  @Serves({ ...changeStatus, role: 'releaser', path: ['model_id'], from: 'body', summary: 'Move a model to another status' })
+  @Serves({
+    ...changeStatus,
+    output: Model,
+    role: 'releaser',
+    path: ['model_id'],
+    from: 'body',
+    summary: 'Move a model to another status',
+  })
   async changeStatus(@Input() input: StatusChange): Promise<Model> {
-    return this.known.learn(await this.bus.ask(changeStatus, input));
+    const { model, replaced } = await this.bus.ask(changeStatus, input);
+    if (replaced) this.known.learn(replaced);
+    return this.known.learn(model);
   }
 
   @Get('registry/:model_id/transitions')
@@ -83,16 +96,16 @@ export class ModelsController {
   }
 
   @Get('types')
-  @Serves({ ...getTypes, role: 'viewer', from: 'query', summary: 'Get available model types and statuses' })
-  getTypes(@Input() input: NoInput): Promise<Types> {
-    return this.bus.ask(getTypes, input);
+  @Serves({ input: NoInput, output: Types, role: 'viewer', from: 'query', summary: 'Get available model types and statuses' })
+  async getTypes(@Input() _: NoInput): Promise<Types> {
+    return { model_types: [...modelTypes], model_statuses: [...modelStatuses] };
   }
 
   @Post('retention')
   @Serves({ ...runRetention, role: 'admin', from: 'query', summary: 'Remove retired models whose retention is over, or list them' })
   async runRetention(@Input() input: RetentionRequest): Promise<RetentionResult> {
     const result = await this.bus.ask(runRetention, input);
-    if (!result.dry_run) for (const { model_id } of result.models) this.known.doubt(model_id);
+    if (!result.dry_run) for (const { model_id } of result.models) this.known.unlearn(model_id);
     return result;
   }
 }

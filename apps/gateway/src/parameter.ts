@@ -1,8 +1,8 @@
-import { type FastifyRequest } from 'fastify';
+import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Served } from './served.js';
 
 /** What a parameter of a handler is made of. Throws AppErrors for bad input. */
-type Source = (request: FastifyRequest, served: Served) => unknown;
+type Source = (request: FastifyRequest, served: Served, reply: FastifyReply) => unknown;
 
 const parametersKey = 'emr:parameters';
 
@@ -18,6 +18,6 @@ export function sourcesOf(prototype: object, method: string): Source[] {
   const sources = (Reflect.getMetadata(parametersKey, prototype, method) as Source[] | undefined) ?? [];
   const expected = (Reflect.getMetadata('design:paramtypes', prototype, method) as unknown[]).length;
   const missing = Array.from({ length: expected }, (_, index) => index).find((index) => !sources[index]);
-  if (missing !== undefined) throw new Error(`Parameter ${missing} of ${method} is none of @Input, @Rows and @IdempotencyKey`);
+  if (missing !== undefined) throw new Error(`Parameter ${missing} of ${method} is none of @Input, @Rows, @Ages and @IdempotencyKey`);
   return sources;
 }

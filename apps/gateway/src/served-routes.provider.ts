@@ -27,7 +27,7 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
       const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
       try {
         guard.authorise(served, request);
-        const values = sources.map((source) => source(request, served));
+        const values = sources.map((source) => source(request, served, reply));
         target
           .apply(instance, values)
           .then((answer) => void reply.code(200).send(inEnvelope(served, answer, request, reply)))

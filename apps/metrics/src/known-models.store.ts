@@ -52,6 +52,11 @@ export class KnownModels extends VisibleRecords<Model> {
     return model_id ? this.models.get(model_id) : undefined;
   }
 
+  /** Whether `all` was everything there is, once. */
+  get areComplete(): boolean {
+    return this.models.ready;
+  }
+
   /** Every model, whoever asks. */
   all(): IterableIterator<Model> {
     return this.models.values();

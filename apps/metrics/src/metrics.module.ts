@@ -18,6 +18,7 @@ import { DeliveryEntity, WebhookEntity } from './alerts/webhook.entity.js';
 import { WebhooksHandlers } from './alerts/webhooks.handlers.js';
 import { AuditHandlers } from './audit.handlers.js';
 import { EvaluationSchedule } from './health/evaluation.schedule.js';
+import { HealthViewRelay } from './health/health-view.relay.js';
 import { HealthStore } from './health/health.store.js';
 import { EvaluationEntity, ModelHealthEntity } from './health/model-health.entity.js';
 import { RecentWindowsStore } from './health/recent-windows.store.js';
@@ -80,6 +81,7 @@ export class MetricsModule {
         PruneSchedule,
         RecentWindowsStore,
         HealthStore,
+        HealthViewRelay,
         EvaluationSchedule,
         egressProvider,
         AlertsStore,

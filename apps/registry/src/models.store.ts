@@ -10,6 +10,9 @@ import { currentCaller } from '#runtime/caller.js';
 import { badCursor, cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { ModelEntity } from './model.entity.js';
 
+/** Whatever the database's own: the gateway lists models in this order, too. */
+const byCodePoint = 'COLLATE "C"';
+
 /** Models as the present caller may see them: one outside a narrowed key's scope is as good as absent. */
 @Injectable()
 export class ModelsStore {
@@ -38,7 +41,8 @@ export class ModelsStore {
       if (filter[column] !== undefined) query.andWhere(`model.${column} = :${column}`, { [column]: filter[column] });
     }
     if (filter.q !== undefined) {
-      query.andWhere('(model.name ILIKE :q OR model.description ILIKE :q)', { q: `%${filter.q.replace(/[\\%_]/g, '\\$&')}%` });
+      const matches = (column: string): string => `lower(model.${column} COLLATE "pg_c_utf8") LIKE lower(:q COLLATE "pg_c_utf8")`;
+      query.andWhere(`(${matches('name')} OR ${matches('description')})`, { q: `%${filter.q.replace(/[\\%_]/g, '\\$&')}%` });
     }
     const { sports, names } = currentCaller().actor.scope;
     if (sports) query.andWhere('model.sport = ANY(:sports)', { sports });
@@ -61,12 +65,10 @@ function visible(row: ModelEntity | null): ModelEntity | null {
 
 function orderBy(query: SelectQueryBuilder<ModelEntity>, column: string, descending: boolean, cursor: string | undefined): void {
   const direction = descending ? 'DESC' : 'ASC';
-  query.orderBy(`model.${column}`, direction).addOrderBy('model.model_id', direction);
+  const [first, second] = [column === 'name' ? `model.name ${byCodePoint}` : `model.${column}`, `model.model_id ${byCodePoint}`];
+  query.orderBy(first, direction).addOrderBy(second, direction);
   if (cursor === undefined) return;
   const [value, id] = cursorParts(cursor, 2);
   if (column !== 'name' && !isInstant(value)) throw badCursor(cursor);
-  query.andWhere(`(model.${column}, model.model_id) ${descending ? '<' : '>'} (:cursor_value, :cursor_id)`, {
-    cursor_value: value,
-    cursor_id: id,
-  });
+  query.andWhere(`(${first}, ${second}) ${descending ? '<' : '>'} (:cursor_value, :cursor_id)`, { cursor_value: value, cursor_id: id });
 }

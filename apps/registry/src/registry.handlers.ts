@@ -6,12 +6,10 @@ import { AppError, assertRevision, invalidInput, modelNotFound, raise } from '#c
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
 import { type Page } from '#contracts/page.js';
 import { getTransitions, type ModelTransitions } from '#contracts/promotion.js';
-import { NoInput } from '#contracts/request.js';
 import {
   changeModel,
   changeStatus,
   getModel,
-  getTypes,
   listModels,
   minOverrideReason,
   type Model,
@@ -21,14 +19,12 @@ import {
   type ModelHistoryRequest,
   type ModelRef,
   type ModelStatus,
-  modelStatuses,
   modelsView,
-  modelTypes,
   type NewModel,
   type Objectives,
   registerModel,
   type StatusChange,
-  type Types,
+  type StatusChanged,
 } from '#contracts/registry.js';
 import { type Serving } from '#contracts/serving.js';
 import { Answers } from '#runtime/answers.js';
@@ -68,11 +64,6 @@ export class RegistryHandlers implements OnModuleInit {
   @Answers(getModel)
   async getModel({ model_id }: ModelRef): Promise<Model> {
     return this.models.get(model_id);
-  }
-
-  @Answers(getTypes)
-  async getTypes(_: NoInput): Promise<Types> {
-    return { model_types: [...modelTypes], model_statuses: [...modelStatuses] };
   }
 
   @Answers(registerModel)
@@ -145,7 +136,7 @@ export class RegistryHandlers implements OnModuleInit {
    * the rule is checked, so that two promotions cannot both pass.
    */
   @Answers(changeStatus)
-  async changeStatus({ model_id, to, reason, override = false, if_match }: StatusChange): Promise<Model> {
+  async changeStatus({ model_id, to, reason, override = false, if_match }: StatusChange): Promise<StatusChanged> {
     if (override) assertOverrideReason(reason);
     const seen = await this.models.get(model_id);
     assertRevision(`Model ${model_id}`, seen.revision, if_match);
@@ -167,13 +158,10 @@ export class RegistryHandlers implements OnModuleInit {
           after: { to, requirements: unmet },
         });
       }
-      const replaced = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
-      if (replaced) {
-        await assertNoNewerPromotion(manager, replaced);
-        await this.save(manager, replaced, { status: 'deprecated' }, 'model.status_changed', `replaced by ${model.version}: ${reason}`);
-      }
+      const stable = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
+      const replaced = stable ? await this.deprecate(manager, stable, `replaced by ${model.version}: ${reason}`) : null;
       const change = to === 'retired' ? { retired_at: new Date().toISOString(), rollout_percentage: 0 } : { retired_at: null };
-      return this.save(manager, model, { status: to, ...change }, 'model.status_changed', reason);
+      return { model: await this.save(manager, model, { status: to, ...change }, 'model.status_changed', reason), replaced };
     });
   }
 
@@ -194,10 +182,15 @@ export class RegistryHandlers implements OnModuleInit {
     return this.audit.list(filter);
   }
 
-  private async committed(change: (manager: EntityManager) => Promise<ModelEntity>): Promise<ModelEntity> {
-    const model = await this.database.transaction(change);
+  private async committed<Changed>(change: (manager: EntityManager) => Promise<Changed>): Promise<Changed> {
+    const changed = await this.database.transaction(change);
     this.outbox.flush();
-    return model;
+    return changed;
+  }
+
+  private async deprecate(manager: EntityManager, stable: ModelEntity, reason: string): Promise<ModelEntity> {
+    await assertNoNewerPromotion(manager, stable);
+    return this.save(manager, stable, { status: 'deprecated' }, 'model.status_changed', reason);
   }
 
   private async save(

@@ -1,6 +1,7 @@
 import { Counts, Decimal, Instant, OneOf, Part, Parts, Text, Texts, Whole } from './fields.js';
 import { ModelRef, modelStatuses, type ModelStatus } from './registry.js';
 import { request } from './request.js';
+import { view } from './view.js';
 
 const maxMs = 1e7;
 
@@ -267,6 +268,9 @@ export const getSeries = request('metrics.get_series', { input: SeriesRequest, o
 export const getArms = request('metrics.get_arms', { input: ArmsRequest, output: Arms });
 export const getTick = request('metrics.get_tick', { input: TickRequest, output: Tick });
 export const getPerformance = request('metrics.get_performance', { input: ModelRef, output: Performance });
+
+/** Of all models, published after each evaluation: a status as soon as it changes, figures every few seconds. */
+export const healthView = view<Performance>('health', ({ model_id }) => model_id);
 
 /**
  * Told on core NATS after each commit of counted events, `{model_ids}`: figures of these models that were read before are old. Null: of any

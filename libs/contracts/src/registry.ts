@@ -2,7 +2,7 @@ import { sportAccepted, sportPattern } from './access.js';
 import { AuditPage } from './audit.js';
 import { Bool, Decimal, Instant, Line, OneOf, Part, Parts, Text, Texts, Whole, Wholes } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
-import { NoInput, request } from './request.js';
+import { request } from './request.js';
 import { Serving } from './serving.js';
 import { view } from './view.js';
 
@@ -205,6 +205,15 @@ export class StatusChange extends ModelRef {
   if_match?: number[];
 }
 
+/** The model that was moved, and the one that was stable before where the move deprecated it. */
+export class StatusChanged {
+  @Part(() => Model)
+  model!: Model;
+
+  @Part(() => Model, { nullable: true })
+  replaced!: Model | null;
+}
+
 export const modelOrders = ['created_at', '-created_at', 'updated_at', '-updated_at', 'name', '-name'] as const;
 
 export class ModelFilter extends PageRequest {
@@ -270,9 +279,8 @@ export const listModels = request('registry.list_models', { input: ModelFilter, 
 export const getModel = request('registry.get_model', { input: ModelRef, output: Model });
 export const registerModel = request('registry.register_model', { input: NewModel, output: Model });
 export const changeModel = request('registry.change_model', { input: ModelChange, output: Model });
-export const changeStatus = request('registry.change_status', { input: StatusChange, output: Model });
+export const changeStatus = request('registry.change_status', { input: StatusChange, output: StatusChanged });
 export const modelHistory = request('registry.model_history', { input: ModelHistoryRequest, output: AuditPage });
-export const getTypes = request('registry.get_types', { input: NoInput, output: Types });
 export const runRetention = request('registry.run_retention', { input: RetentionRequest, output: RetentionResult });
 
 export const modelsView = view<Model>('models', ({ model_id }) => model_id);

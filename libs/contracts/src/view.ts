@@ -11,5 +11,8 @@ export function view<Record extends object>(bucket: string, keyOf: (record: Reco
   return { bucket: `emr_${bucket}`, keyOf };
 }
 
-/** The key that an owner puts last when it fills an empty bucket: a snapshot without it is not whole yet. */
+/**
+ * The key that an owner puts last when it fills an empty bucket: a snapshot without it is not whole yet. It is put anew once a second while the
+ * owner has nothing more to tell.
+ */
 export const completeMarker = '_complete';

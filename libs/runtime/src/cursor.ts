@@ -35,14 +35,21 @@ const maxPageBytes = 700_000;
  * a message.
  */
 export async function fillPage<Item>(
-  { limit = defaultLimit }: PageRequest,
+  request: PageRequest,
   read: (rows: number) => Promise<Item[]>,
   cursorOf: (item: Item) => string,
 ): Promise<Page<Item>> {
-  const rows = await read(limit + 1);
+  const rows = await read(rowsFor(request));
+  return pageFrom(request, () => rows, cursorOf);
+}
+
+/** The same of what is in memory. */
+export function pageFrom<Item>(request: PageRequest, read: (rows: number) => Item[], cursorOf: (item: Item) => string): Page<Item> {
+  const wanted = rowsFor(request);
+  const rows = read(wanted);
   const items: Item[] = [];
   let bytes = 0;
-  for (const row of rows.slice(0, limit)) {
+  for (const row of rows.slice(0, wanted - 1)) {
     bytes += Buffer.byteLength(JSON.stringify(row));
     if (items.length > 0 && bytes > maxPageBytes) break;
     items.push(row);
@@ -50,3 +57,5 @@ export async function fillPage<Item>(
   const last = items.at(-1);
   return { items, next_cursor: last !== undefined && items.length < rows.length ? cursorOf(last) : null };
 }
+
+const rowsFor = ({ limit = defaultLimit }: PageRequest): number => limit + 1;

@@ -10,6 +10,7 @@ import { Readiness } from './probes.js';
 const batchSize = 200;
 const fillAtOnce = 100;
 const pollMs = 1_000;
+const currentEveryMs = 900;
 // Any constant: all replicas of a service share its database, and the schema's name is mixed in.
 const relayLock = 91_423;
 
@@ -23,12 +24,14 @@ interface Publication {
  * Publishes committed changes to their view's KV bucket. A row is written in the transaction of the change and removed once NATS has
  * acknowledged it; only one replica fills or relays at a time, so that the changes of one thing arrive in the order in which they were made.
  * A relay that dies in between publishes the same state once more, which changes nothing. While NATS is away the rows wait; a bucket that
- * NATS has lost is filled again.
+ * NATS has lost is filled again. Once a second, where nothing waits, the buckets' last key is put anew: followers know by it that they have
+ * everything, and by its absence that they may not.
  */
 @Injectable()
 export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly publications = new Map<string, Publication>();
   private readonly buckets = new Map<string, KV>();
+  private saidCurrent_ms = 0;
   private wake: () => void = () => undefined;
   private woken = false;
   private stopped = false;
@@ -142,7 +145,15 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
           OutboxEntity,
           rows.map(({ outbox_id }) => outbox_id),
         );
+      if (rows.length < batchSize) await this.sayCurrent();
       return rows.length;
     });
+  }
+
+  private async sayCurrent(): Promise<void> {
+    const now = performance.now();
+    if (now - this.saidCurrent_ms < currentEveryMs) return;
+    this.saidCurrent_ms = now;
+    await Promise.all([...this.buckets.values()].map((kv) => kv.put(completeMarker, '{}')));
   }
 }

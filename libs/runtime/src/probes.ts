@@ -23,6 +23,11 @@ export class Readiness {
     this.checks.set(name, check);
   }
 
+  /** Where the process can do its work without that part. */
+  remove(name: string): void {
+    this.checks.delete(name);
+  }
+
   get isStarting(): boolean {
     return this.phase === 'starting';
   }

@@ -40,11 +40,54 @@ describe('a followed view', () => {
     expect(followed.get('a')).toEqual(thing(1));
   });
 
-  it('knows nothing of what is in doubt until the view brings it', () => {
+  it('does not bring back what the owner answered that it removed, until the view has something new under the name', () => {
     followed.apply(thing(1));
-    followed.doubt('a');
-    expect(followed.get('a')).toBeUndefined();
+    followed.unlearn('a');
     followed.apply(thing(2));
-    expect(followed.get('a')).toEqual(thing(2));
+    expect(followed.get('a')).toBeUndefined();
+    followed.forget('a');
+    followed.apply(thing(1));
+    expect(followed.get('a')).toEqual(thing(1));
+  });
+
+  it('says what the view has not brought round, and nothing once it has', () => {
+    expect(followed.unheard).toBe('');
+    followed.learn(thing(2));
+    const first = followed.unheard;
+    followed.learn(thing(3));
+    expect(new Set(['', first, followed.unheard]).size).toBe(3);
+    followed.apply(thing(3));
+    expect(followed.unheard).toBe('');
+    followed.unlearn('a');
+    expect(followed.unheard).not.toBe('');
+    followed.forget('a');
+    expect(followed.unheard).toBe('');
+  });
+
+  it('tells of every change once, with what was there before', () => {
+    const seen: string[] = [];
+    followed.apply(thing(1));
+    followed.onChange({
+      put: (record, before) => seen.push(`${before?.revision ?? 'none'} -> ${record.revision}`),
+      removed: (before) => seen.push(`${before.revision} removed`),
+    });
+    followed.learn(thing(2));
+    followed.apply(thing(1));
+    followed.apply(thing(3));
+    followed.forget('a');
+    followed.forget('a');
+    expect(seen).toEqual(['none -> 1', '1 -> 2', '2 -> 3', '3 removed']);
+  });
+
+  it('has an age once its owner was not heard for three seconds, or NATS is away', () => {
+    let connected = true;
+    const view = new Followed<Thing>({ bucket: 'things', keyOf: ({ name }) => name }, () => connected);
+    view.isCurrentAs(10_000);
+    view.isCurrentAs(9_000);
+    expect(view.ageMs(13_000)).toBeNull();
+    expect(view.ageMs(13_001)).toBe(3_001);
+    connected = false;
+    expect(view.ageMs(10_500)).toBe(500);
+    expect(view.ageMs(9_500)).toBe(0);
   });
 });

@@ -4,6 +4,7 @@ import { Logger } from '#runtime/logger.js';
 import { AlertsStore } from '../alerts/alerts.store.js';
 import { DeliveryExecutor } from '../alerts/delivery.executor.js';
 import { MetricsConfig } from '../metrics.config.js';
+import { HealthViewRelay } from './health-view.relay.js';
 import { HealthStore } from './health.store.js';
 import { RecentWindowsStore } from './recent-windows.store.js';
 import { takeEvaluationTurn } from './turn.store.js';
@@ -24,6 +25,7 @@ export class EvaluationSchedule implements OnApplicationBootstrap, OnModuleDestr
     private readonly windows: RecentWindowsStore,
     private readonly alerts: AlertsStore,
     private readonly executor: DeliveryExecutor,
+    private readonly view: HealthViewRelay,
     private readonly logger: Logger,
   ) {}
 
@@ -40,14 +42,16 @@ export class EvaluationSchedule implements OnApplicationBootstrap, OnModuleDestr
 
   private async tick(): Promise<void> {
     try {
-      await this.database.transaction(async (manager) => {
+      const evaluated = await this.database.transaction(async (manager) => {
         const now = await takeEvaluationTurn(manager, this.config.HEALTH_TICK_SECONDS);
-        if (now === null) return;
+        if (now === null) return false;
         const health = await this.health.evaluate(manager, now);
         await this.alerts.evaluate(manager, health, now);
         this.windows.forgetStale(now);
+        return true;
       });
       this.executor.wake();
+      if (evaluated) await this.view.publish();
     } catch (error) {
       this.logger.failure('Could not evaluate health and alerts; trying again at the next tick', error);
     }

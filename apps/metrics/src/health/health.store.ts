@@ -4,7 +4,7 @@ import { type HealthStatus } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { KnownModels } from '../known-models.store.js';
 import { MetricsConfig } from '../metrics.config.js';
-import { judgeHealth, type Judgement, minimumInferences, recentMinutes } from './health.js';
+import { type Health, judgeHealth, type Judgement, minimumInferences, recentMinutes } from './health.js';
 import { hold } from './hysteresis.js';
 import { ModelHealthEntity } from './model-health.entity.js';
 import { RecentWindowsStore } from './recent-windows.store.js';
@@ -13,10 +13,6 @@ import { emptyStretch, type Stretch } from './stretch.js';
 /** A stored status is believed for so many ticks; after them whoever evaluates is dead, or the model has no inferences. */
 const believedTicks = 3;
 const saveChunk = 1_000;
-
-export interface Health extends Judgement {
-  since: string;
-}
 
 /** Judges the health of models and holds it, so that it does not flap. */
 @Injectable()

@@ -28,6 +28,11 @@ export interface Judgement {
   reasons: string[];
 }
 
+export interface Health extends Judgement {
+  /** RFC 3339; when it became so. */
+  since: string;
+}
+
 interface Finding {
   health_status: 'degraded' | 'unhealthy';
   reason: string;

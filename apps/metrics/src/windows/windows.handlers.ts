@@ -17,13 +17,14 @@ import {
   type Tick,
   type TickRequest,
 } from '#contracts/metrics.js';
-import { type Model, type ModelRef } from '#contracts/registry.js';
+import { type ModelRef } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
 import { HealthStore } from '../health/health.store.js';
 import { KnownModels } from '../known-models.store.js';
 import { type ModelWindowEntity, wholeModel } from './model-window.entity.js';
+import { metricsOf } from './model-metrics.js';
 import { Summary } from './summary.js';
-import { type Range, rangeOf, shownRange, stepMs, stepOf } from './time-range.js';
+import { rangeOf, shownRange, stepMs, stepOf } from './time-range.js';
 import { WindowsStore } from './windows.store.js';
 
 const defaultSeriesWindow = '24h';
@@ -104,16 +105,6 @@ function armOf(flag_key: string | undefined, variant: string | undefined): typeo
   if (flag_key === undefined) throw invalidInput([{ field: 'flag_key', accepted: 'a flag_key together with variant' }]);
   if (variant === undefined) throw invalidInput([{ field: 'variant', accepted: 'a variant together with flag_key' }]);
   return { flag_key, variant };
-}
-
-function metricsOf(model: Model, range: Range | null, rows: ModelWindowEntity[]): Metrics {
-  const summary = Summary.of(rows);
-  return {
-    model_id: model.model_id,
-    ...summary.figures(),
-    last_updated: summary.last_occurred_at ?? model.created_at,
-    range: range && shownRange(range),
-  };
 }
 
 /** The rows of each arm, in the order of its first one; every list has one or more. */
