@@ -4,6 +4,7 @@ import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
 import { BaselinesController } from './baselines.controller.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
+import { CompiledFlags } from './compiled-flags.store.js';
 import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { Figures } from './figures.store.js';
@@ -20,6 +21,8 @@ import { ModelsController } from './models.controller.js';
 import { PoliciesController } from './policies.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
+import { SelectionController } from './selection.controller.js';
+import { SelectionStore } from './selection.store.js';
 import { ValidationController } from './validation.controller.js';
 import { WindowsController } from './windows.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
@@ -41,6 +44,7 @@ class SurfaceModule {
         DataSetsController,
         BaselinesController,
         FlagsController,
+        SelectionController,
         AlertsController,
         WebhooksController,
         AccessController,
@@ -52,6 +56,8 @@ class SurfaceModule {
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
         Figures,
+        CompiledFlags,
+        SelectionStore,
         InferencePublisher,
         IdempotencyStore,
       ],
