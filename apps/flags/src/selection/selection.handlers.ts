@@ -25,7 +25,7 @@ import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { Outbox } from '#runtime/outbox.js';
 import { breakerOf, newState } from './model-state.js';
 import { BanditPoolEntity, ModelStateEntity } from './selection.entity.js';
-import { insertState, poolOf } from './selection.store.js';
+import { insertStates, poolOf } from './selection.store.js';
 
 /** Each is looked at every few seconds. */
 const mostPools = 200;
@@ -64,7 +64,7 @@ export class SelectionHandlers {
     await this.bus.ask(getModel, { model_id });
     const forced = state === 'automatic' ? null : state;
     const changed = await this.database.transaction(async (manager) => {
-      await insertState(manager, model_id, Date.now());
+      await insertStates(manager, [model_id], Date.now());
       const before = await manager.findOneOrFail(ModelStateEntity, { where: { model_id }, lock: { mode: 'pessimistic_write' } });
       if (forced === null && before.forced === null) return before;
       const after: ModelStateEntity = {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { type BanditPool, breakersView, poolsView } from '#contracts/selection.js';
+import { type BanditPool, type BreakerState, breakersView, poolsView } from '#contracts/selection.js';
 import { type Breaker, type BreakerSettings, envoySettings, peerRates } from '#evaluation/selection/breaker.js';
 import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
@@ -35,11 +35,11 @@ export class SelectionStore {
 
   /** One tick. `manager` must hold its lock. */
   async step(manager: EntityManager, { tick, now_ms }: Turn, read: ReadonlyMap<string, Counters>): Promise<void> {
-    for (const model_id of read.keys()) await insertState(manager, model_id, now_ms);
-    const before = await manager.find(ModelStateEntity, { order: { model_id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+    const before = await lockStates(manager, [...read.keys()], now_ms);
     const peersOf = this.peers(before, now_ms);
     const states = new Map<string, ModelState>();
     const changed: ModelState[] = [];
+    const told: ModelState[] = [];
     let isWeighed = tick % weighEvery === 0;
     for (const state of before) {
       const counters = read.get(state.model_id) ?? null;
@@ -50,11 +50,18 @@ export class SelectionStore {
       if (after === state) continue;
       changed.push(after);
       isWeighed ||= after.breaker.state !== state.breaker.state;
-      if (after.revision !== state.revision) await this.outbox.put(manager, breakersView, breakerOf(after));
+      if (after.revision !== state.revision) told.push(after);
     }
     for (let from = 0; from < changed.length; from += saveChunk)
       await manager.upsert(ModelStateEntity, changed.slice(from, from + saveChunk), ['model_id']);
+    // Gateways hear of the weights of the rest before of an opening, and of a closing before these are gone: users are moved once.
+    await this.tell(manager, told, (state) => state === 'closed');
     await this.stepPools(manager, states, now_ms, isWeighed);
+    await this.tell(manager, told, (state) => state !== 'closed');
+  }
+
+  private async tell(manager: EntityManager, states: readonly ModelState[], isMeant: (state: BreakerState) => boolean): Promise<void> {
+    for (const state of states) if (isMeant(state.breaker.state)) await this.outbox.put(manager, breakersView, breakerOf(state));
   }
 
   private async stepPools(
@@ -96,9 +103,22 @@ export class SelectionStore {
   }
 }
 
-/** A row for a model, if it has none yet; changed only under its lock. */
-export async function insertState(manager: EntityManager, model_id: string, now_ms: number): Promise<void> {
-  await manager.createQueryBuilder().insert().into(ModelStateEntity).values(newState(model_id, now_ms)).orIgnore().execute();
+/** All states, locked, those of the models among them: each has one from now on. */
+async function lockStates(manager: EntityManager, model_ids: readonly string[], now_ms: number): Promise<ModelState[]> {
+  const lock = (): Promise<ModelState[]> =>
+    manager.find(ModelStateEntity, { order: { model_id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+  const states = await lock();
+  const known = new Set(states.map(({ model_id }) => model_id));
+  const missing = model_ids.filter((model_id) => !known.has(model_id));
+  if (missing.length === 0) return states;
+  await insertStates(manager, missing, now_ms);
+  return lock();
+}
+
+/** For models that have none yet; a state is changed only under its lock. */
+export async function insertStates(manager: EntityManager, model_ids: readonly string[], now_ms: number): Promise<void> {
+  const states = model_ids.map((model_id) => newState(model_id, now_ms));
+  await manager.createQueryBuilder().insert().into(ModelStateEntity).values(states).orIgnore().execute();
 }
 
 export const poolOf = ({ used_at: _, ...pool }: BanditPoolEntity): BanditPool => pool;
