@@ -70,6 +70,7 @@ const targets: Target[] = [
   { method: 'PATCH', path: '/registry/{id}', body: {} },
   { method: 'POST', path: '/registry/{id}/status', body: { to: 'canary', reason: 'x' } },
   { method: 'PATCH', path: '/policies/promotion', body: { reason: 'x' } },
+  { method: 'PATCH', path: '/policies/validation', body: { reason: 'x' } },
   { method: 'POST', path: '/flags', body: { flag_key: 'new', variants: { a: 1 }, default_variant: 'a' } },
   { method: 'PATCH', path: '/flags/taken', body: {} },
   {

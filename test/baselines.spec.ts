@@ -6,7 +6,7 @@ import { type CaseComparison } from '#contracts/comparison.js';
 import { type DataSet } from '#contracts/data-set.js';
 import { type ValidationPolicy } from '#contracts/policy.js';
 import { type Model } from '#contracts/registry.js';
-import { type Run, type RunResult } from '#contracts/validation.js';
+import { type RegressionReport, type Run, type RunResult } from '#contracts/validation.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -156,6 +156,8 @@ describe('a labelled data set', () => {
     expect(accuracy.statistic).toBeCloseTo(-Math.sqrt(20), 10);
     expect(accuracy.p).toBeLessThan(1e-5);
     expect(accuracy.p_adjusted).toBeGreaterThan(accuracy.p!);
+    const report = await api.data<RegressionReport>(`/validation/regression-report/${candidate.model_id}`);
+    expect([report.last_run_id, report.last_comparisons]).toEqual([judged.run_id, judged.comparisons]);
     const [lower, upper] = accuracy.confidence_interval!;
     expect([lower! < -0.05, upper! > -0.05, upper! < 0]).toEqual([true, true, true]);
     // Of all figures the worst counts: a Brier score moves further than an accuracy.
@@ -305,26 +307,26 @@ describe('the policy', () => {
     const { envelope, first } = await policy();
     expect(first).toMatchObject({ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } });
     expect(envelope.headers.get('etag')).toBe(`"${first.revision}"`);
-    const { revision, changed_at: _, changed_by: __, ...now } = first;
-    const put = (body: object, headers = {}) => ({ method: 'PUT', body: { ...now, reason: 'a test', ...body }, headers });
+    const { revision, updated_at: _, updated_by: __, ...now } = first;
+    const put = (body: object, headers = {}) => ({ method: 'PATCH', body: { reason: 'a test', ...body }, headers });
     const falling = { ...now.bands, share: { low: 0.2, medium: 0.1, high: 0.3 } };
-    const { code, details } = await api.failure('/validation/policy', put({ bands: falling }));
+    const { code, details } = await api.failure('/policies/validation', put({ bands: falling }));
     expect([code, (details!.fields as { field: string }[])[0]!.field]).toEqual(['INVALID_INPUT', 'bands.share.medium']);
-    expect(await api.failure('/validation/policy', put({ alpha: 0.01 }, { 'if-match': `"${revision + 1}"` }))).toMatchObject({
+    expect(await api.failure('/policies/validation', put({ alpha: 0.01 }, { 'if-match': `"${revision + 1}"` }))).toMatchObject({
       code: 'STALE_REVISION',
     });
-    const changed = await api.data<ValidationPolicy>('/validation/policy', put({ alpha: 0.01 }, { 'if-match': `"${revision}"` }));
+    const changed = await api.data<ValidationPolicy>('/policies/validation', put({ alpha: 0.01 }, { 'if-match': `"${revision}"` }));
     expect(changed).toMatchObject({ ...now, alpha: 0.01, revision: revision + 1 });
-    expect(await api.data<ValidationPolicy>('/validation/policy', put({ alpha: 0.01 }))).toEqual(changed);
-    expect(await api.data(`/validation/policy?revision=${revision}`)).toEqual(first);
-    expect(await api.failure('/validation/policy?revision=1000000')).toMatchObject({ status: 404, code: 'POLICY_NOT_FOUND' });
+    expect(await api.data<ValidationPolicy>('/policies/validation', put({ alpha: 0.01 }))).toEqual(changed);
+    expect(await api.data(`/policies/validation?revision=${revision}`)).toEqual(first);
+    expect(await api.failure('/policies/validation?revision=1000000')).toMatchObject({ status: 404, code: 'POLICY_NOT_FOUND' });
     const releaser = await suite.withRole('releaser');
-    expect(await releaser.failure('/validation/policy', put({}))).toMatchObject({ status: 403 });
-    await api.data('/validation/policy', put({}));
+    expect(await releaser.failure('/policies/validation', put({}))).toMatchObject({ status: 403 });
+    await api.data('/policies/validation', put({}));
   });
 
   async function policy(): Promise<{ envelope: Awaited<ReturnType<Api['send']>>; first: ValidationPolicy }> {
-    const envelope = await api.send('/validation/policy');
+    const envelope = await api.send('/policies/validation');
     return { envelope, first: (envelope.body as { data: ValidationPolicy }).data };
   }
 });

@@ -35,7 +35,8 @@ beforeAll(async () => {
     if (answersAtOnce) answerAll();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  processes = await Processes.prepare({ VALIDATION_ALLOWED_NETWORKS: '127.0.0.0/8', VALIDATION_LEASE_SECONDS: '2' });
+  const environment = { VALIDATION_ALLOWED_NETWORKS: '127.0.0.0/8', VALIDATION_LEASE_SECONDS: '2', VALIDATION_FINISH_SECONDS: '1' };
+  processes = await Processes.prepare(environment);
   await Promise.all((['registry', 'metrics', 'flags', 'gateway', ...replicas] as const).map((app) => processes.start(app)));
   api = processes.api;
   database = new pg.Client({ connectionString: processes.database.url });
@@ -80,9 +81,9 @@ async function servedModel(status: 'development' | 'canary' = 'development'): Pr
 const start = ({ model_id }: Model): Promise<RunResult> => api.data('/validation/run', { method: 'POST', body: { model_id, wait: false } });
 
 /** From the table: a replica that is frozen or gone answers nobody. */
-async function stored(run_id: string): Promise<Pick<Run, 'status' | 'attempt' | 'reason' | 'passed_tests'>> {
-  const { rows } = await database.query('SELECT status, attempt, reason, passed_tests FROM validation.runs WHERE run_id = $1', [run_id]);
-  return rows[0] as Pick<Run, 'status' | 'attempt' | 'reason' | 'passed_tests'>;
+async function stored(run_id: string): Promise<Pick<Run, 'status' | 'attempt' | 'passed_tests'> & { lost: number }> {
+  const { rows } = await database.query('SELECT status, attempt, lost, passed_tests FROM validation.runs WHERE run_id = $1', [run_id]);
+  return rows[0] as Awaited<ReturnType<typeof stored>>;
 }
 
 const finished = (run_id: string): ReturnType<typeof stored> =>
@@ -163,6 +164,20 @@ describe('a run whose replica is frozen', () => {
   }, 60_000);
 });
 
+describe('a run whose replica stops', () => {
+  it('is given back once it takes too long, and is not counted as lost', async () => {
+    const model = await servedModel();
+    const { run_id } = await start(model);
+    await calls(1);
+    const stopping = await runner();
+    await processes.end(stopping, 'SIGTERM');
+    await calls(2);
+    answerAll();
+    expect(await finished(run_id)).toMatchObject({ status: 'passed', attempt: 2, lost: 0 });
+    await processes.start(stopping);
+  }, 60_000);
+});
+
 describe('a run that is cancelled', () => {
   it('ends at once, whichever replica runs it, and its model server is called no more', async () => {
     const model = await servedModel();
@@ -229,4 +244,41 @@ describe('a night', () => {
     const asked = await api.data<NightlyResult>('/validation/nightly', { method: 'POST' });
     expect(asked.models_processed).toBe(models.length);
   }, 90_000);
+});
+
+describe('a round whose replica is killed while it writes down the runs', () => {
+  it('goes on with the models that have none yet, and has each once', async () => {
+    answersAtOnce = true;
+    const before = await api.data<NightlyResult>('/validation/nightly', { method: 'POST' });
+    // The fourth run of a round waits within its insertion for as long as this connection holds the lock.
+    await database.query(`
+      CREATE FUNCTION validation.wait_here() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+          IF (SELECT count(*) FROM validation.runs WHERE nightly_id = NEW.nightly_id) >= 3 THEN PERFORM pg_advisory_xact_lock(4711); END IF;
+          RETURN NEW;
+        END $$;
+      CREATE TRIGGER wait_here BEFORE INSERT ON validation.runs FOR EACH ROW EXECUTE FUNCTION validation.wait_here();
+      SELECT pg_advisory_lock(4711)`);
+    const asked = api.send('/validation/nightly', { method: 'POST' });
+    await eventually(
+      async () => (await database.query(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND NOT granted`)).rowCount,
+      (waiting) => waiting === 1,
+    );
+    await Promise.all(replicas.map((replica) => processes.end(replica, 'SIGKILL')));
+    await asked;
+    await database.query('SELECT pg_advisory_unlock(4711); DROP FUNCTION validation.wait_here() CASCADE');
+    await Promise.all(replicas.map((replica) => processes.start(replica)));
+    await eventually(
+      async () => (await database.query('SELECT 1 FROM validation.nightlies WHERE unfinished')).rowCount,
+      (unfinished) => unfinished === 0,
+      20_000,
+    );
+    const { rows } = await database.query<{ runs: number; models: number; processed: number }>(`
+      SELECT count(*)::int AS runs, count(DISTINCT model_id)::int AS models, max(models_processed) AS processed
+      FROM validation.runs JOIN validation.nightlies USING (nightly_id)
+      WHERE nightly_id = (SELECT nightly_id FROM validation.nightlies ORDER BY started_at DESC LIMIT 1)`);
+    const { models_processed } = before;
+    expect(models_processed).toBeGreaterThan(3);
+    expect(rows).toEqual([{ runs: models_processed, models: models_processed, processed: models_processed }]);
+  }, 60_000);
 });

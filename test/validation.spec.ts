@@ -307,6 +307,8 @@ describe('a regression', () => {
       trend: 'stable',
       last_validation: expect.any(String) as string,
       severity_breakdown: { high: 0, medium: 1, low: 0 },
+      last_run_id: result.run_id,
+      last_comparisons: (await details(result)).comparisons,
     });
     const history = await api.data<ValidationHistory>(`/validation/history/${candidate.model_id}?days=1`);
     expect(history).toMatchObject({ period_days: 1, validation_runs: [{ run_id: result.run_id, regression_detected: true }] });

@@ -1,4 +1,4 @@
-import { Controller, Get, Post, Put } from '@nestjs/common';
+import { Controller, Get, Post } from '@nestjs/common';
 import {
   type Baseline,
   BaselineFilter,
@@ -10,7 +10,6 @@ import {
   unpinBaseline,
 } from '#contracts/baseline.js';
 import { type Page } from '#contracts/page.js';
-import { changePolicy, getPolicy, PolicyChange, PolicyRequest, type ValidationPolicy } from '#contracts/policy.js';
 import { Bus } from '#runtime/bus.js';
 import { Input, Serves } from './serves.decorator.js';
 
@@ -35,17 +34,5 @@ export class BaselinesController {
   @Serves({ ...unpinBaseline, role: 'releaser', from: 'body', summary: 'Let a baseline follow the stable version again' })
   unpinBaseline(@Input() input: BaselineUnpin): Promise<Unpinned> {
     return this.bus.ask(unpinBaseline, input);
-  }
-
-  @Get('policy')
-  @Serves({ ...getPolicy, role: 'viewer', from: 'query', summary: 'By what a difference from a baseline counts' })
-  getPolicy(@Input() input: PolicyRequest): Promise<ValidationPolicy> {
-    return this.bus.ask(getPolicy, input);
-  }
-
-  @Put('policy')
-  @Serves({ ...changePolicy, role: 'admin', from: 'body', summary: 'Change by what a difference from a baseline counts' })
-  changePolicy(@Input() input: PolicyChange): Promise<ValidationPolicy> {
-    return this.bus.ask(changePolicy, input);
   }
 }

@@ -1,6 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { METHOD_METADATA } from '@nestjs/common/constants.js';
+import { ofrepBy } from './ofrep/ofrep.decorator.js';
 import { isPublic, servedBy } from './serves.decorator.js';
 
 interface RouteHandler {
@@ -30,6 +31,7 @@ export function routeHandlers(app: INestApplication): RouteHandler[] {
 
 /** Refuses to start with a route that declares neither a role nor that it is public. */
 export function assertRolesDeclared(app: INestApplication): void {
-  const silent = routeHandlers(app).filter(({ handler }) => !servedBy(handler) && !isPublic(handler));
-  if (silent.length) throw new Error(`These routes declare no role: ${silent.map(({ name }) => name).join(', ')}. Add @Serves or @Public.`);
+  const silent = routeHandlers(app).filter(({ handler }) => !servedBy(handler) && !ofrepBy(handler) && !isPublic(handler));
+  if (silent.length)
+    throw new Error(`These routes declare no role: ${silent.map(({ name }) => name).join(', ')}. Add @Serves, @ServesOfrep or @Public.`);
 }

@@ -3,26 +3,41 @@ import { type Page } from '#contracts/page.js';
 import { revisionsOf } from './serves.decorator.js';
 import { type Served } from './served.js';
 
+const contentType = 'application/json; charset=utf-8';
+
+/** What things that have a revision look like: views hold the same ones until they change, and nobody changes one in place. */
+const texts = new WeakMap<object, string>();
+
 /**
- * `{success, data}` around an answer, `page` beside the data of a list, and an ETag for whatever has a revision. Undefined, with the status
- * set to 304, where the client has that revision already.
+ * Answers with `{success, data}`, `page` beside the data of a list, and an ETag for whatever has a revision; with 304 where the client has that
+ * revision already.
  */
-export function inEnvelope({ isList }: Served, data: object, request: FastifyRequest, reply: FastifyReply): object | undefined {
+export function sendAnswer({ isList }: Served, data: object, request: FastifyRequest, reply: FastifyReply): void {
   if (isList) {
     const { items, next_cursor } = data as Page<object>;
-    return { success: true, data: items, page: { next_cursor } };
+    send(reply, JSON.stringify({ success: true, data: items, page: { next_cursor } }));
+    return;
   }
-  if ('revision' in data) {
-    const revision = Number(data.revision);
-    reply.header('etag', `"${revision}"`);
-    if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
-      reply.code(304);
-      return undefined;
-    }
+  if (!('revision' in data)) {
+    send(reply, JSON.stringify({ success: true, data }));
+    return;
   }
-  return { success: true, data };
+  const revision = Number(data.revision);
+  reply.header('etag', `"${revision}"`);
+  if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
+    reply.code(304).send();
+    return;
+  }
+  let text = texts.get(data);
+  if (text === undefined) {
+    text = JSON.stringify({ success: true, data });
+    texts.set(data, text);
+  }
+  send(reply, text);
 }
+
+const send = (reply: FastifyReply, text: string): void => void reply.code(200).header('content-type', contentType).send(text);
 
 /** Whether If-None-Match names the revision. Other servers' ETags in it are no mistake: they only do not match. */
 const isKnown = (revision: number, ifNoneMatch: string | undefined): boolean =>
-  ifNoneMatch?.trim() === '*' || (ifNoneMatch?.split(',') ?? []).some((etag) => revisionsOf(etag)?.includes(revision));
+  ifNoneMatch !== undefined && (ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((etag) => revisionsOf(etag)?.includes(revision)));

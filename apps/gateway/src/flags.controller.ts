@@ -18,45 +18,56 @@ import {
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { Ages, type SayAge } from './ages.decorator.js';
+import { KnownFlags } from './known-flags.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller('flags')
 export class FlagsController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownFlags,
+  ) {}
 
   @Get()
   @Serves({ ...listFlags, role: 'viewer', from: 'query', summary: 'List feature flags' })
-  listFlags(@Input() input: FlagFilter): Promise<Page<Flag>> {
-    return this.bus.ask(listFlags, input);
+  async listFlags(@Input() input: FlagFilter, @Ages() say: SayAge): Promise<Page<Flag>> {
+    say(this.known.flags);
+    return this.known.list(input);
   }
 
   @Post()
   @Serves({ ...createFlag, role: 'releaser', from: 'body', summary: 'Add a feature flag' })
-  createFlag(@Input() input: NewFlag): Promise<Flag> {
-    return this.bus.ask(createFlag, input);
+  async createFlag(@Input() input: NewFlag): Promise<Flag> {
+    return this.known.learn(await this.bus.ask(createFlag, input));
   }
 
   @Get(':flag_key')
   @Serves({ ...getFlag, role: 'viewer', path: ['flag_key'], from: 'query', summary: 'One feature flag' })
-  getFlag(@Input() input: FlagRef): Promise<Flag> {
-    return this.bus.ask(getFlag, input);
+  async getFlag(@Input() { flag_key }: FlagRef, @Ages() say: SayAge): Promise<Flag> {
+    say(this.known.flags);
+    return (await this.known.require(flag_key)).flag;
   }
 
   @Patch(':flag_key')
   @Serves({ ...changeFlag, role: 'releaser', path: ['flag_key'], from: 'body', summary: 'Change a feature flag' })
-  changeFlag(@Input() input: FlagChange): Promise<Flag> {
-    return this.bus.ask(changeFlag, input);
+  async changeFlag(@Input() input: FlagChange): Promise<Flag> {
+    return this.known.learn(await this.bus.ask(changeFlag, input));
   }
 
   @Delete(':flag_key')
   @Serves({ ...removeFlag, role: 'releaser', path: ['flag_key'], from: 'query', summary: 'Remove a feature flag' })
-  removeFlag(@Input() input: FlagRemoval): Promise<Removed> {
-    return this.bus.ask(removeFlag, input);
+  async removeFlag(@Input() input: FlagRemoval): Promise<Removed> {
+    const removed = await this.bus.ask(removeFlag, input);
+    this.known.unlearn(input.flag_key);
+    return removed;
   }
 
   @Post(':flag_key/evaluate')
   @Serves({ ...evaluateFlag, role: 'client', path: ['flag_key'], from: 'body', summary: 'What a flag says for one targeting key' })
-  evaluateFlag(@Input() input: EvaluationRequest): Promise<Evaluation> {
-    return this.bus.ask(evaluateFlag, input);
+  async evaluateFlag(@Input() { flag_key, targeting_key, context }: EvaluationRequest, @Ages() say: SayAge): Promise<Evaluation> {
+    say(this.known.flags, this.known.evaluators);
+    const flag = await this.known.require(flag_key);
+    return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
   }
 }

@@ -11,4 +11,8 @@ export class GatewayConfig extends ProcessConfig {
   /** The same as the registry's. */
   @Text({ min: 32, max: 200, accepted: 'a secret of at least 32 characters, the same for registry and gateway' })
   KEY_PEPPER!: string;
+
+  /** Evaluations over OFREP of one key at one gateway; 0: no limit. */
+  @Whole({ max: 1_000_000, optional: true })
+  OFREP_MAX_PER_SECOND = 0;
 }

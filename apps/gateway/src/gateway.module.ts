@@ -15,9 +15,12 @@ import { IdempotencyStore } from './idempotency.store.js';
 import { InferenceController } from './inference.controller.js';
 import { InferencePublisher } from './inference.publisher.js';
 import { KeyGuard } from './key.guard.js';
+import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
 import { ModelsController } from './models.controller.js';
+import { FlagStreams } from './ofrep/flag-streams.store.js';
+import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
@@ -55,12 +58,14 @@ class SurfaceModule {
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
+        KnownFlags,
         Figures,
         CompiledFlags,
         SelectionStore,
         InferencePublisher,
         IdempotencyStore,
       ],
+      exports: [GatewayConfig, KeyGuard, KnownFlags],
     };
   }
 }
@@ -71,8 +76,8 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
-      controllers: [RootController, DocsController],
-      providers: [ApiDescription],
+      controllers: [RootController, DocsController, OfrepController],
+      providers: [ApiDescription, FlagStreams],
     };
   }
 }

@@ -2,7 +2,6 @@ import { type AddressInfo } from 'node:net';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { runAs } from '#runtime/caller.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { listenAt } from '#runtime/listen.js';
 import { Logger } from '#runtime/logger.js';
@@ -16,6 +15,7 @@ import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
 import { KeyGuard } from './key.guard.js';
+import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
 import { servedRoutes } from './served-routes.provider.js';
 
@@ -65,23 +65,19 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     bodyParser: false,
   });
   assertRolesDeclared(app);
-  adapter.served = servedRoutes(app, logger);
+  const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
+  adapter.served = (handler) => served(handler) ?? ofrep(handler);
   const guard = app.get(KeyGuard);
   app
     .getHttpAdapter()
     .getInstance()
     .addHook('onRequest', (request, reply, done) => {
       try {
-        if (!publicRoutes.has(request.routeOptions.url ?? '')) guard.admit(request, reply);
-        done();
+        if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
+        if (!reply.sent) done();
       } catch (error) {
         sendError(reply, toAppError(error, logger));
       }
-    })
-    // Handlers run as the key that asked; what they ask of services carries that on.
-    .addHook('preHandler', ({ actor, id }, _reply, done) => {
-      if (actor) runAs({ request_id: id, actor }, done);
-      else done();
     });
   await app.init();
   app.get(ApiDescription).document = describeApi(app);

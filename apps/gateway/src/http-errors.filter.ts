@@ -3,6 +3,8 @@ import { type FastifyReply } from 'fastify';
 import { AppError } from '#contracts/errors.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { Logger } from '#runtime/logger.js';
+import { ofrepErrorOf } from './ofrep/ofrep-error.js';
+import { isOfrepRoute } from './ofrep/ofrep-paths.js';
 
 const bodyLimitAccepted = 'a body of at most 768 KiB';
 
@@ -32,6 +34,12 @@ export function refusalOf(error: unknown): AppError | null {
 
 export function sendError(reply: FastifyReply, error: AppError): void {
   if (error.status === 503) reply.header('retry-after', '1');
+  if (isOfrepRoute(reply.request.routeOptions?.url)) {
+    const { status, body } = ofrepErrorOf(error, (reply.request.params as { key?: string } | undefined)?.key);
+    if (body) reply.type('application/json');
+    void reply.code(status).send(body ?? undefined);
+    return;
+  }
   void reply.code(error.status).type('application/json').send({ success: false, data: null, error: error.toBody() });
 }
 

@@ -27,6 +27,11 @@ const headers = {
   'cache-control': 'no-store',
 };
 
+/** No other process begins its ids alike. */
+const processId = randomUUID();
+let requests = 0;
+const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
+
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
 type Route = unknown[];
@@ -94,7 +99,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapte
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => {
       const given = request.headers['x-request-id'];
-      return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+      return typeof given === 'string' && requestIdPattern.test(given) ? given : nextRequestId();
     },
     frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
       sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));

@@ -24,6 +24,11 @@ const bearer = /^Bearer +(\S+) *$/i;
 const lookupLength = 16;
 const maxRecognised = 10_000;
 
+const bearerKey = (authorization: string | undefined): string | undefined =>
+  authorization && authorization.length <= maxKeyLength + 20 ? bearer.exec(authorization)?.[1] : undefined;
+
+const isLive = ({ revoked_at, expires_at }: KeyRecord): boolean => !revoked_at && !(expires_at && Date.parse(expires_at) <= Date.now());
+
 const unauthenticated = (): AppError => new AppError('UNAUTHENTICATED', 'A valid API key is needed: Authorization: Bearer <your-api-key>');
 
 /**
@@ -57,8 +62,8 @@ export class KeyGuard implements CanActivate {
   }
 
   /** For Fastify's root: runs for every path, also one without a route, unless the matched route is public. Throws UNAUTHENTICATED. */
-  admit(request: FastifyRequest, reply: FastifyReply): void {
-    const actor = this.authenticate(request.headers.authorization);
+  admit(request: FastifyRequest, reply: FastifyReply, key = bearerKey(request.headers.authorization)): void {
+    const actor = this.authenticate(key);
     if (actor) {
       request.actor = actor;
       return;
@@ -72,23 +77,42 @@ export class KeyGuard implements CanActivate {
     return isPublic(context.getHandler());
   }
 
-  /** Throws UNAUTHENTICATED or ROLE_TOO_SMALL. */
-  authorise({ role }: Served, { actor }: FastifyRequest): void {
+  /** Who asks. Throws UNAUTHENTICATED or ROLE_TOO_SMALL. */
+  authorise({ role }: Pick<Served, 'role'>, { actor }: FastifyRequest): Actor {
     if (!actor) throw unauthenticated();
-    if (roleSuffices(actor.role, role)) return;
+    if (roleSuffices(actor.role, role)) return actor;
     throw new AppError('ROLE_TOO_SMALL', `This needs a key with the role ${role}`, { role: actor.role, needed: role });
   }
 
+  /** For a browser's EventSource, which can send no header: whoever has it may listen for changes as this key while it lives, and nothing else. */
+  streamToken(key_id: string): string {
+    // No key has a space: this is the hash of none.
+    return `${key_id}.${keyMac(this.config.KEY_PEPPER, `stream ${key_id}`)}`;
+  }
+
+  /** Null for what is no token, or of a key that is no longer live. */
+  actorOfStream(token: string): Actor | null {
+    const [key_id = ''] = token.split('.');
+    const [given, expected] = [Buffer.from(token), Buffer.from(this.streamToken(key_id))];
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
+    const record = this.keys.get(key_id);
+    if (!record || !isLive(record)) return null;
+    const { name, role, scope } = record;
+    return { key_id, name, role, scope };
+  }
+
+  isLive(key_id: string): boolean {
+    const record = this.keys.get(key_id);
+    return record !== undefined && isLive(record);
+  }
+
   /** Null for whatever is not a live key; why is not told. */
-  private authenticate(authorization: string | undefined): Actor | null {
-    const key = authorization && authorization.length <= maxKeyLength + 20 ? bearer.exec(authorization)?.[1] : undefined;
+  private authenticate(key: string | undefined): Actor | null {
     if (!this.keys.ready) throw serviceUnavailable('registry');
     if (!key || key.length > maxKeyLength) return null;
     const recognised = this.recognise(key);
     if (!recognised) return null;
-    const { record, actor } = recognised;
-    if (record.revoked_at || (record.expires_at && Date.parse(record.expires_at) <= Date.now())) return null;
-    return actor;
+    return isLive(recognised.record) ? recognised.actor : null;
   }
 
   /** Both maps are entered by a hash of the whole key, which a guesser cannot steer. */

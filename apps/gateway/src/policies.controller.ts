@@ -1,4 +1,11 @@
 import { Controller, Get, Patch } from '@nestjs/common';
+import {
+  changeValidationPolicy,
+  getValidationPolicy,
+  type ValidationPolicy,
+  ValidationPolicyChange,
+  ValidationPolicyRequest,
+} from '#contracts/policy.js';
 import { changePromotionPolicy, getPromotionPolicy, type PromotionPolicy, PromotionPolicyChange } from '#contracts/promotion.js';
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
@@ -18,5 +25,17 @@ export class PoliciesController {
   @Serves({ ...changePromotionPolicy, role: 'admin', from: 'body', summary: 'Change what a promotion needs' })
   changePromotionPolicy(@Input() input: PromotionPolicyChange): Promise<PromotionPolicy> {
     return this.bus.ask(changePromotionPolicy, input);
+  }
+
+  @Get('validation')
+  @Serves({ ...getValidationPolicy, role: 'viewer', from: 'query', summary: 'By what a difference from a baseline counts' })
+  getValidationPolicy(@Input() input: ValidationPolicyRequest): Promise<ValidationPolicy> {
+    return this.bus.ask(getValidationPolicy, input);
+  }
+
+  @Patch('validation')
+  @Serves({ ...changeValidationPolicy, role: 'admin', from: 'body', summary: 'Change by what a difference from a baseline counts' })
+  changeValidationPolicy(@Input() input: ValidationPolicyChange): Promise<ValidationPolicy> {
+    return this.bus.ask(changeValidationPolicy, input);
   }
 }

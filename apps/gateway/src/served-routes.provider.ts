@@ -1,8 +1,9 @@
 import { type INestApplication } from '@nestjs/common';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
+import { runAs } from '#runtime/caller.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { type Logger } from '#runtime/logger.js';
-import { inEnvelope } from './envelope.js';
+import { sendAnswer } from './envelope.js';
 import { sendError } from './http-errors.filter.js';
 import { KeyGuard } from './key.guard.js';
 import { sourcesOf } from './parameter.js';
@@ -26,11 +27,11 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
     return (request, reply) => {
       const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
       try {
-        guard.authorise(served, request);
+        const actor = guard.authorise(served, request);
         const values = sources.map((source) => source(request, served, reply));
-        target
-          .apply(instance, values)
-          .then((answer) => void reply.code(200).send(inEnvelope(served, answer, request, reply)))
+        // What it asks of services carries on who asked.
+        runAs({ request_id: request.id, actor }, () => target.apply(instance, values))
+          .then((answer) => sendAnswer(served, answer, request, reply))
           .catch(fail);
       } catch (error) {
         fail(error);

@@ -1,3 +1,4 @@
+import { GatewayConfig } from '#gateway/gateway.config.js';
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
 import { FlagsConfig } from '#flags/flags.config.js';
 import { startFlags } from '#flags/flags.module.js';
@@ -72,7 +73,9 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       add(startValidation(validationConfig)),
       add(startFlags(flagsConfig)),
     ]);
-    const gateway = await add(startGateway({ ...common, ...secrets, HOST: options.host, PORT: options.port }));
+    const gateway = await add(
+      startGateway(Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port })),
+    );
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
     await Promise.all([rootOf(options.host, gateway.port), ...probes.map((port) => rootOf('127.0.0.1', port))].map(untilReady));
     return { gateway, services: { registry, metrics, validation, flags }, close };

@@ -4,10 +4,10 @@ import { type RunEvent, subjectOfRun } from '#contracts/validation.js';
 import { ensureFactStream } from '#runtime/fact.stream.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { Turns } from '#runtime/turns.js';
 import { FactEntity } from './run.entity.js';
 
 const batchSize = 100;
-const pollMs = 1_000;
 // Any constant of the validation service's own: all its replicas share a database.
 const relayLock = 3_727_144_922;
 
@@ -17,11 +17,15 @@ const relayLock = 3_727_144_922;
  */
 @Injectable()
 export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
-  private wake: () => void = () => undefined;
-  private woken = false;
-  private stopped = false;
   private streamIsThere = false;
-  private running: Promise<void> = Promise.resolve();
+  private readonly turns = new Turns(
+    () => this.relay(),
+    (error) => {
+      // The stream may be gone with NATS's store: looked for again on the next turn.
+      this.streamIsThere = false;
+      this.logger.failure('Could not publish what is to be told of runs; trying again', error);
+    },
+  );
 
   constructor(
     private readonly database: DataSource,
@@ -30,19 +34,16 @@ export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.running = this.run();
+    this.turns.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.stopped = true;
-    this.wake();
-    await this.running;
+    await this.turns.stop();
   }
 
   /** Publishes now instead of at the next poll; called after the transaction has been committed. */
   flush(): void {
-    this.woken = true;
-    this.wake();
+    this.turns.wake();
   }
 
   /** Tells what may get lost: not stored, and not tried again. */
@@ -53,38 +54,14 @@ export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
       .catch((error: unknown) => this.logger.debug(`An event was lost: ${String(error)}`, 'facts'));
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      this.woken = false;
-      try {
-        if (this.nats.connected) {
-          if (!this.streamIsThere) await ensureFactStream(await this.nats.manager());
-          this.streamIsThere = true;
-          while ((await this.relay()) === batchSize);
-        }
-      } catch (error) {
-        // The stream may be gone with NATS's store: looked for again on the next turn.
-        this.streamIsThere = false;
-        this.logger.failure('Could not publish what is to be told of runs; trying again', error);
-      }
-      if (!this.woken && !this.stopped) await this.nap();
-    }
-  }
-
-  private nap(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, pollMs);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  private relay(): Promise<number> {
+  /** Whether there may be more. */
+  private async relay(): Promise<boolean> {
+    if (!this.nats.connected) return false;
+    if (!this.streamIsThere) await ensureFactStream(await this.nats.manager());
+    this.streamIsThere = true;
     return this.database.transaction(async (manager) => {
       const [lock] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [relayLock]);
-      if (!lock?.taken) return 0;
+      if (!lock?.taken) return false;
       const rows = await manager.find(FactEntity, { order: { position: 'ASC' }, take: batchSize });
       for (const { subject, event } of rows) await this.nats.js.publish(subject, JSON.stringify(event), { msgID: event.event_id });
       if (rows.length)
@@ -92,7 +69,7 @@ export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
           FactEntity,
           rows.map(({ position }) => position),
         );
-      return rows.length;
+      return rows.length === batchSize;
     });
   }
 }

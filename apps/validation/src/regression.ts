@@ -40,7 +40,7 @@ const rate = (part: number, whole: number): number => (whole === 0 ? 0 : Math.ro
 export function regressionReport(
   runs: readonly ReportedRun[],
   { now, days }: { now: number; days: number },
-): Omit<RegressionReport, 'model_id' | 'period_days'> {
+): Omit<RegressionReport, 'model_id' | 'period_days' | 'last_run_id' | 'last_comparisons'> {
   const startOf = ({ started_at }: ReportedRun): number => Date.parse(started_at);
   const counted = runs.filter((run) => startOf(run) > now - days * dayMs && startOf(run) <= now).sort((a, b) => startOf(b) - startOf(a));
   const recent = counted.slice(0, Math.max(minRecentRuns, Math.ceil(counted.length / 3)));

@@ -45,7 +45,8 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     this.stopped = true;
     this.messages?.stop();
-    await this.running;
+    // Each message in hand waits for its run: Nest would not get to the executor before.
+    await Promise.all([this.executor.stop(), this.running]);
     await Promise.all(this.inHand);
   }
 

@@ -18,8 +18,6 @@ import { RunNotices } from './run.notices.js';
 import { TestCasesStore } from './test-cases.store.js';
 import { ValidationConfig } from './validation.config.js';
 
-/** How long a stop waits for the runs in hand; the whole process has 25 s. */
-const finishWithinMs = 18_000;
 const retryMs = 500;
 
 /** A run that this process has taken. */
@@ -74,7 +72,7 @@ export class RunExecutor implements OnModuleDestroy {
     return this.readiness.isStopping || this.stopping !== undefined;
   }
 
-  /** Takes nothing more, lets what runs come to its end for 18 s and gives back what then still runs. A second call waits for the first. */
+  /** Takes nothing more, lets what runs come to its end for a while and gives back what then still runs. A second call waits for the first. */
   stop(): Promise<void> {
     this.stopping ??= this.finish();
     return this.stopping;
@@ -99,7 +97,7 @@ export class RunExecutor implements OnModuleDestroy {
   private async finish(): Promise<void> {
     const deadline = setTimeout(() => {
       for (const { callOff } of this.working.values()) callOff.abort();
-    }, finishWithinMs);
+    }, this.config.VALIDATION_FINISH_SECONDS * 1000);
     await this.filling;
     await Promise.all([...this.working.values()].map(({ ended }) => ended));
     clearTimeout(deadline);

@@ -49,6 +49,7 @@ const maxComparisonsShown = 300;
 
 const regressedFirst = (a: CaseComparison, b: CaseComparison): number =>
   Number(b.verdict === 'regressed') - Number(a.verdict === 'regressed');
+const shownComparisons = (all: readonly CaseComparison[]): CaseComparison[] => [...all].sort(regressedFirst).slice(0, maxComparisonsShown);
 
 @Controller()
 export class RunsHandlers {
@@ -147,7 +148,14 @@ export class RunsHandlers {
   async getRegressionReport({ model_id, days = reportDays }: ReportRequest): Promise<RegressionReport> {
     await this.known.require(model_id);
     const finished = (await this.runs.since(model_id, days)).filter(({ status }) => status !== 'running');
-    return { model_id, period_days: days, ...regressionReport(finished, { now: Date.now(), days }) };
+    const last_run_id = finished[0]?.run_id ?? null;
+    return {
+      model_id,
+      period_days: days,
+      ...regressionReport(finished, { now: Date.now(), days }),
+      last_run_id,
+      last_comparisons: last_run_id === null ? [] : shownComparisons(await this.runs.comparisonsOf(last_run_id)),
+    };
   }
 
   private async visible(run_id: string): Promise<RunEntity> {
@@ -187,7 +195,7 @@ async function shown(run: RunEntity): Promise<Run> {
     results: items,
     results_next_cursor: next_cursor,
     signature_check: run.signature_check,
-    comparisons: [...run.comparisons].sort(regressedFirst).slice(0, maxComparisonsShown),
+    comparisons: shownComparisons(run.comparisons),
     policy_revision: run.policy_revision,
     reason: run.reason,
     cancelled_by: run.cancelled_by,

@@ -29,16 +29,17 @@ const forgetStatement = `
     ) RETURNING run_id
   ) SELECT count(*)::int AS count FROM forgotten`;
 
+const instantOf = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS ${column}`;
+
 /**
- * $1 model, $2 days, $3 runs at the most. The outcome of every case is large, and neither history nor report shows it. Plain rows: to make
- * entities of hundreds of them takes longer than to find them.
+ * $1 model, $2 days, $3 runs at the most. The outcome of every case is large, and neither history nor report shows it. Plain rows with times as
+ * text: to make entities and dates of hundreds of them takes longer than to find them.
  */
 const historyStatement = `
-  SELECT run_id, status, started_at, completed_at, total_tests, passed_tests, failed_tests, regression_detected, regression_severity
-  FROM validation.runs WHERE model_id = $1 AND started_at > now() - make_interval(days => $2)
-  ORDER BY started_at DESC, run_id DESC LIMIT $3`;
-
-type StoredEntry = Omit<HistoryEntry, 'started_at' | 'completed_at'> & { started_at: Date; completed_at: Date | null };
+  SELECT run_id, status, ${instantOf('started_at')}, ${instantOf('completed_at')}, total_tests, passed_tests, failed_tests,
+    regression_detected, regression_severity
+  FROM validation.runs WHERE model_id = $1 AND runs.started_at > now() - make_interval(days => $2)
+  ORDER BY runs.started_at DESC, run_id DESC LIMIT $3`;
 
 export interface AskedRun {
   model: Model;
@@ -102,13 +103,12 @@ export class RunsStore {
   }
 
   /** Newest first, at most 1,000. */
-  async since(model_id: string, days: number): Promise<HistoryEntry[]> {
-    const rows = await this.runs.query<StoredEntry[]>(historyStatement, [model_id, days, maxRuns]);
-    return rows.map(({ started_at, completed_at, ...row }) => ({
-      ...row,
-      started_at: started_at.toISOString(),
-      completed_at: completed_at?.toISOString() ?? null,
-    }));
+  since(model_id: string, days: number): Promise<HistoryEntry[]> {
+    return this.runs.query<HistoryEntry[]>(historyStatement, [model_id, days, maxRuns]);
+  }
+
+  async comparisonsOf(run_id: string): Promise<RunEntity['comparisons']> {
+    return (await this.runs.findOne({ where: { run_id }, select: { run_id: true, comparisons: true } }))?.comparisons ?? [];
   }
 
   /** Also one that was called off: then nothing newer is known of the model. */

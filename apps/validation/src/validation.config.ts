@@ -46,6 +46,10 @@ export class ValidationConfig extends ServiceConfig {
   @Whole({ min: 2, max: 300, optional: true })
   VALIDATION_LEASE_SECONDS = 15;
 
+  /** How long a replica that stops lets its runs come to their end before it gives them back to the others; the whole process has 25 s. */
+  @Whole({ max: 20, optional: true })
+  VALIDATION_FINISH_SECONDS = 18;
+
   /** How long runs are kept; the latest passed one of each model longer. */
   @Whole({ min: 1, max: 36_500, optional: true })
   VALIDATION_RUN_RETENTION_DAYS = 400;

@@ -14,6 +14,7 @@ import { BaselinesHandlers } from './comparing/baselines.handlers.js';
 import { BaselinesStore } from './comparing/baselines.store.js';
 import { Comparing1700000000014 } from './comparing/comparing.migration.js';
 import { ComparisonExecutor } from './comparing/comparison.executor.js';
+import { PolicyNames1700000000022 } from './comparing/policy-names.migration.js';
 import { PolicyEntity } from './comparing/policy.entity.js';
 import { PolicyHandlers } from './comparing/policy.handlers.js';
 import { PolicyStore } from './comparing/policy.store.js';
@@ -69,6 +70,7 @@ export const validationSchema: Schema = {
     DataSets1700000000012,
     Comparing1700000000014,
     DurableRuns1700000000021,
+    PolicyNames1700000000022,
   ],
 };
 

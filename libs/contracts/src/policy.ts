@@ -41,19 +41,27 @@ export class CaseShares {
   high!: number;
 }
 
-/** By what a difference between a run and its baselines counts. */
-export class NewPolicy {
-  @Decimal({ min: 0.0001, max: 0.2, description: 'The probability of a false alarm in a whole run.' })
-  alpha!: number;
-
-  @Decimal({
+const Alpha = (optional: boolean): PropertyDecorator =>
+  Decimal({ min: 0.0001, max: 0.2, optional, description: 'The probability of a false alarm in a whole run.' });
+const Power = (optional: boolean): PropertyDecorator =>
+  Decimal({
     min: 0.5,
     max: 0.999,
+    optional,
     description: 'With which a worsening of the smallest band is to be found; else there is too little data.',
-  })
+  });
+const MinimumN = (optional: boolean): PropertyDecorator =>
+  Whole({ min: 5, max: 100_000, optional, description: 'With fewer rows, or requests of a side, nothing is said.' });
+
+/** By what a difference between a run and its baselines counts. */
+export class ComparisonRules {
+  @Alpha(false)
+  alpha!: number;
+
+  @Power(false)
   power!: number;
 
-  @Whole({ min: 5, max: 100_000, description: 'With fewer rows, or requests of a side, nothing is said.' })
+  @MinimumN(false)
   minimum_n!: number;
 
   @Part(() => EffectBands)
@@ -63,29 +71,44 @@ export class NewPolicy {
   cases!: CaseShares;
 }
 
-export class PolicyChange extends NewPolicy {
-  @Text({ max: 1000 })
+export class ValidationPolicy extends ComparisonRules {
+  @Whole({ min: 1 })
+  revision!: number;
+
+  @Instant()
+  updated_at!: string;
+
+  @Text({ max: 100 })
+  updated_by!: string;
+}
+
+export class ValidationPolicyChange {
+  @Alpha(true)
+  alpha?: number;
+
+  @Power(true)
+  power?: number;
+
+  @MinimumN(true)
+  minimum_n?: number;
+
+  @Part(() => EffectBands, { optional: true })
+  bands?: EffectBands;
+
+  @Part(() => CaseShares, { optional: true })
+  cases?: CaseShares;
+
+  @Text({ max: 1000, description: 'Why; kept in the audit.' })
   reason!: string;
 
   @IfMatch()
   if_match?: number[];
 }
 
-export class ValidationPolicy extends NewPolicy {
-  @Whole({ min: 1 })
-  revision!: number;
-
-  @Instant()
-  changed_at!: string;
-
-  @Text({ max: 100 })
-  changed_by!: string;
-}
-
-export class PolicyRequest {
+export class ValidationPolicyRequest {
   @Whole({ min: 1, max: 1_000_000_000, optional: true, description: 'The policy as it was at this revision: `policy_revision` of a run.' })
   revision?: number;
 }
 
-export const getPolicy = request('validation.get_policy', { input: PolicyRequest, output: ValidationPolicy });
-export const changePolicy = request('validation.change_policy', { input: PolicyChange, output: ValidationPolicy });
+export const getValidationPolicy = request('validation.get_policy', { input: ValidationPolicyRequest, output: ValidationPolicy });
+export const changeValidationPolicy = request('validation.change_policy', { input: ValidationPolicyChange, output: ValidationPolicy });

@@ -126,7 +126,7 @@ export class Run extends RunResult {
   @Parts(() => CaseComparison, { description: 'Figures of cases against their baselines: the first 300, what regressed before the rest.' })
   comparisons!: CaseComparison[];
 
-  @Whole({ min: 1, nullable: true, description: 'What it was judged by: `GET /validation/policy?revision=`. null: not compared.' })
+  @Whole({ min: 1, nullable: true, description: 'What it was judged by: `GET /policies/validation?revision=`. null: not compared.' })
   policy_revision!: number | null;
 
   @Part(() => SignatureCheck, { nullable: true, description: 'null: the model declares no tensors.' })
@@ -271,6 +271,12 @@ export class RegressionReport extends ModelRef {
 
   @Part(() => SeverityBreakdown)
   severity_breakdown!: SeverityBreakdown;
+
+  @Text({ max: 120, nullable: true, description: 'The latest finished run; null without runs.' })
+  last_run_id!: string | null;
+
+  @Parts(() => CaseComparison, { description: 'How it compares with its baselines: the regressed figures first, at most 300.' })
+  last_comparisons!: CaseComparison[];
 }
 
 export class NightlySummary {

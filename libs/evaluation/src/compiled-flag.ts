@@ -19,8 +19,8 @@ export interface Evaluated {
   error_details?: string;
 }
 
-export interface CompiledFlag {
-  readonly flag: Flag;
+export interface CompiledFlag<Known extends Definition = Flag> {
+  readonly flag: Known;
   /** The same context at the same time always gets the same answer. Never throws. */
   evaluate(context: EvaluationContext, now_ms: number): Evaluated;
 }
@@ -33,7 +33,7 @@ export type Definition = Pick<Flag, 'flag_key' | 'state' | 'variants' | 'default
  * split's, else the default. `evaluators` are the shared rules that targeting refers to. A definition that cannot be compiled answers every
  * question with PARSE_ERROR.
  */
-export function compileFlag(flag: Flag, evaluators: Record<string, JsonValue>): CompiledFlag {
+export function compileFlag<Known extends Definition>(flag: Known, evaluators: Record<string, JsonValue>): CompiledFlag<Known> {
   return { flag, evaluate: evaluationOf(flag, evaluators) };
 }
 

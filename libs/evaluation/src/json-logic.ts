@@ -2,7 +2,7 @@ import { bucketing, variantOf } from './fractional.js';
 import { listOperators } from './list-operators.js';
 import { type Operator, operators } from './operators.js';
 import { type Rule, type Run } from './rule.js';
-import { isTruthy, textOf, valueAt } from './values.js';
+import { isTruthy, valueAt } from './values.js';
 
 /** A definition that is no rule: where, and what is accepted there. `assertTargeting` says all of them before a flag is stored. */
 export class RuleError extends Error {
@@ -41,7 +41,7 @@ export function compileRule(rule: unknown, scope: Scope): Rule {
   if (name === undefined) return answering(scope, () => null);
   if (rest.length) throw new RuleError(scope.path, 'an object with one operation');
   if (name === '$ref') return reference(argument, scope);
-  if (name === 'if' || name === '?:') return conditional(name, argumentsOf(argument), scope);
+  if (name === 'if') return conditional(argumentsOf(argument), scope);
   return answering(scope, compileOperation(name, argument, scope));
 }
 
@@ -73,10 +73,10 @@ function reference(name: unknown, scope: Scope): Rule {
 }
 
 /** `if`: condition, value, condition, value, … and the value where none holds; null without one. */
-function conditional(name: string, parts: unknown[], scope: Scope): Rule {
+function conditional(parts: unknown[], scope: Scope): Rule {
   const { answers } = scope;
   const at = (position: number, result: boolean): Rule =>
-    compileRule(parts[position] ?? null, within(scope, `.${name}[${position}]`, { answers: answers && result }));
+    compileRule(parts[position] ?? null, within(scope, `.if[${position}]`, { answers: answers && result }));
   let otherwise: Rule = parts.length % 2 === 1 ? at(parts.length - 1, true) : answering(scope, () => null);
   for (let position = (parts.length & ~1) - 2; position >= 0; position -= 2) {
     const [condition, then, rest] = [at(position, false), at(position + 1, true), otherwise];
@@ -114,9 +114,8 @@ const flagdValues: Record<string, (run: Run) => unknown> = {
 function variable(argument: unknown, scope: Scope): Rule {
   const [name, fallback] = argumentsOf(argument);
   const absent = compileRule(fallback ?? null, within(scope, '.var[1]'));
-  if (isConstant(name)) return variableNamed(textOf(name), absent, scope.whole);
-  const nameOf = compileRule(name, within(scope, '.var[0]'));
-  return (data, run) => variableNamed(textOf(nameOf(data, run)), absent, scope.whole)(data, run);
+  if (typeof name !== 'string' && typeof name !== 'number') throw new RuleError(`${scope.path}.var`, 'a name');
+  return variableNamed(String(name), absent, scope.whole);
 }
 
 /** The value of a dotted name, else what `absent` says; the whole data for the empty name. */

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { fc } from '#testing/property.js';
 import { murmur3 } from './murmur3.js';
 
 describe('murmur3', () => {
@@ -22,24 +24,19 @@ describe('murmur3', () => {
     expect(murmur3(text)).toBe(hash);
   });
 
-  it('hashes UTF-8 bytes, not UTF-16 units', () => {
-    expect(murmur3('naïve-ü-木')).toBe(murmur3Of(Buffer.from('naïve-ü-木')));
-    expect(murmur3('naïve-ü-木')).not.toBe(murmur3Of(Buffer.from('naïve-ü-木', 'latin1')));
+  it('hashes UTF-8 bytes as the reference does, whatever the text and the seed', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), fc.nat(0xffffffff), (text, seed) => {
+        expect(murmur3(text, seed)).toBe(reference.x86.hash32(Buffer.from(text), seed));
+      }),
+    );
+  });
+
+  it('differs from a hash of UTF-16 units where the text is not ASCII', () => {
+    expect(murmur3('naïve-ü-木')).toBe(reference.x86.hash32(Buffer.from('naïve-ü-木'), 0));
+    expect(murmur3('naïve-ü-木')).not.toBe(reference.x86.hash32(Buffer.from('naïve-ü-木', 'latin1'), 0));
   });
 });
 
-/** A second, plain reading of the algorithm, over BigInt. */
-function murmur3Of(bytes: Buffer): number {
-  const mask = 0xffffffffn;
-  const rotate = (value: bigint, by: bigint): bigint => ((value << by) | (value >> (32n - by))) & mask;
-  const scramble = (block: bigint): bigint => (rotate((block * 0xcc9e2d51n) & mask, 15n) * 0x1b873593n) & mask;
-  let hash = 0n;
-  const whole = Math.floor(bytes.length / 4) * 4;
-  for (let at = 0; at < whole; at += 4) hash = (rotate(hash ^ scramble(BigInt(bytes.readUInt32LE(at))), 13n) * 5n + 0xe6546b64n) & mask;
-  const tail = bytes.subarray(whole);
-  if (tail.length) hash ^= scramble(tail.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n));
-  hash ^= BigInt(bytes.length);
-  hash = ((hash ^ (hash >> 16n)) * 0x85ebca6bn) & mask;
-  hash = ((hash ^ (hash >> 13n)) * 0xc2b2ae35n) & mask;
-  return Number(hash ^ (hash >> 16n));
-}
+// Without types of its own.
+const reference = createRequire(import.meta.url)('murmurhash3js-revisited') as { x86: { hash32(bytes: Buffer, seed: number): number } };

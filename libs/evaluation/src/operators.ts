@@ -59,8 +59,9 @@ function extreme(values: unknown[], of: (a: number, b: number) => number): numbe
   return first === undefined ? null : rest.reduce((best, value) => of(best, value), first);
 }
 
+/** Nothing is in an empty text, not even another. */
 function isIn(needle: unknown, hay: unknown): boolean {
-  if (typeof hay === 'string') return typeof needle === 'string' && hay.includes(needle);
+  if (typeof hay === 'string') return hay !== '' && typeof needle === 'string' && hay.includes(needle);
   return Array.isArray(hay) && hay.includes(needle);
 }
 

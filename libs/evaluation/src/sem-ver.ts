@@ -11,6 +11,7 @@ const partial = /^(\d+)(?:\.(\d+))?$/;
 
 /** As flagd reads a version: a leading v is left out, and `1` and `1.2` are `1.0.0` and `1.2.0`. null: it is none. */
 export function parseVersion(value: unknown): Version | null {
+  if (typeof value !== 'string' && typeof value !== 'number') return null;
   const text = String(value).trim().replace(/^[vV]/, '');
   if (text.length > maxLength) return null;
   const [, major, minor, patch, identifiers] = strict.exec(text) ?? partial.exec(text) ?? [];

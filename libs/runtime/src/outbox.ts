@@ -6,10 +6,10 @@ import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { OutboxEntity } from './outbox.entity.js';
 import { Readiness } from './probes.js';
+import { Turns } from './turns.js';
 
 const batchSize = 200;
 const fillAtOnce = 100;
-const pollMs = 1_000;
 const currentEveryMs = 900;
 // Any constant: all replicas of a service share its database, and the schema's name is mixed in.
 const relayLock = 91_423;
@@ -32,10 +32,14 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly publications = new Map<string, Publication>();
   private readonly buckets = new Map<string, KV>();
   private saidCurrent_ms = 0;
-  private wake: () => void = () => undefined;
-  private woken = false;
-  private stopped = false;
-  private running: Promise<void> = Promise.resolve();
+  private readonly turns = new Turns(
+    async () => this.nats.connected && (await this.relay()) === batchSize,
+    (error) => {
+      // The bucket may be gone with NATS's store: looked for again on the next turn, and filled if it is.
+      this.buckets.clear();
+      this.logger.failure('Could not publish committed changes; trying again', error);
+    },
+  );
 
   constructor(
     private readonly database: DataSource,
@@ -67,44 +71,15 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** Relays now instead of at the next poll; called after the transaction has been committed. */
   flush(): void {
-    this.woken = true;
-    this.wake();
+    this.turns.wake();
   }
 
   onApplicationBootstrap(): void {
-    this.running = this.run();
+    this.turns.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.stopped = true;
-    this.wake();
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      this.woken = false;
-      try {
-        if (this.nats.connected) {
-          while ((await this.relay()) === batchSize);
-        }
-      } catch (error) {
-        // The bucket may be gone with NATS's store: looked for again on the next turn, and filled if it is.
-        this.buckets.clear();
-        this.logger.failure('Could not publish committed changes; trying again', error);
-      }
-      if (!this.woken && !this.stopped) await this.nap();
-    }
-  }
-
-  private nap(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, pollMs);
-      this.wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await this.turns.stop();
   }
 
   private async openBuckets(manager: EntityManager): Promise<void> {

@@ -2,16 +2,16 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { DataSource } from 'typeorm';
 import { factStream } from '#contracts/alerts.js';
 import { type Egress, EgressError, type EgressErrorCode } from '#runtime/egress.js';
+import { ensureFactStream } from '#runtime/fact.stream.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { Turns } from '#runtime/turns.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { DeliveriesStore, leaseMs, type Outcome } from './deliveries.store.js';
 import { EGRESS } from './egress.provider.js';
-import { ensureFactStream } from '#runtime/fact.stream.js';
 import { bodyFor, signature } from './notification.js';
 import { type DeliveryEntity, WebhookEntity } from './webhook.entity.js';
 
-const pollMs = 1_000;
 const timeoutMs = 10_000;
 /** What is tried this late after it was leased may be another replica's by the time it arrives. */
 const latestStartMs = leaseMs - timeoutMs - 5_000;
@@ -24,11 +24,11 @@ const failed = (error: string, final = false): Outcome => ({ delivered: false, e
 /** Sends what is due: to webhooks, and as events to JetStream. Every replica does; the lease gives each delivery to one of them. */
 @Injectable()
 export class DeliveryExecutor implements OnApplicationBootstrap, OnModuleDestroy {
-  private stopped = false;
-  private woken = false;
-  private wakeUp: () => void = () => undefined;
-  private running: Promise<void> = Promise.resolve();
   private streamIsThere = false;
+  private readonly turns = new Turns(
+    async () => (await this.sendDue()) > 0,
+    (error) => this.logger.failure('Could not look for deliveries; trying again', error),
+  );
 
   constructor(
     private readonly deliveries: DeliveriesStore,
@@ -40,41 +40,17 @@ export class DeliveryExecutor implements OnApplicationBootstrap, OnModuleDestroy
   ) {}
 
   onApplicationBootstrap(): void {
-    this.running = this.run();
+    this.turns.start();
   }
 
   /** What is being sent is waited for: called off, it might have arrived and would be sent again. */
   async onModuleDestroy(): Promise<void> {
-    this.stopped = true;
-    this.wakeUp();
-    await this.running;
+    await this.turns.stop();
   }
 
   /** Looks now instead of at the next poll; called after the transaction that enqueued has been committed. */
   wake(): void {
-    this.woken = true;
-    this.wakeUp();
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopped) {
-      this.woken = false;
-      const sent = await this.sendDue().catch((error: unknown) => {
-        this.logger.failure('Could not look for deliveries; trying again', error);
-        return 0;
-      });
-      if (sent === 0 && !this.woken && !this.stopped) await this.nap();
-    }
-  }
-
-  private nap(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, pollMs);
-      this.wakeUp = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    this.turns.wake();
   }
 
   private async sendDue(): Promise<number> {

@@ -150,7 +150,7 @@ describe('comparing a run', () => {
 });
 
 it('begins with the policy that libs/statistics takes by default', async () => {
-  const { revision, changed_at: _, ...policy } = await new PolicyStore(source).current();
+  const { revision, updated_at: _, ...policy } = await new PolicyStore(source).current();
   expect(revision).toBe(1);
-  expect(policy).toEqual({ ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 }, changed_by: 'system' });
+  expect(policy).toEqual({ ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 }, updated_by: 'system' });
 });

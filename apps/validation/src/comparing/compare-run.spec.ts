@@ -2,13 +2,13 @@ import { fc } from '#testing/property.js';
 import { type Baseline } from '#contracts/baseline.js';
 import { type CaseOutcome } from '#contracts/case-result.js';
 import { severities, type Severity } from '#contracts/comparison.js';
-import { type NewPolicy } from '#contracts/policy.js';
+import { type ComparisonRules } from '#contracts/policy.js';
 import { type Comparison } from '#statistics/comparison.js';
 import { defaultBands, defaultPolicy } from '#statistics/difference.js';
 import { type ComparedCase, type ComparedMetric, compareRun } from './compare-run.js';
 import { policyProblems } from './policy-rules.js';
 
-const policy: NewPolicy = { ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 } };
+const policy: ComparisonRules = { ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 } };
 
 const baselineOf = (test_case_id: string, more: Partial<Baseline> = {}): Baseline => ({
   ...{ name: 'Any', test_case_id, type: 'unit', revision: 1, data_set_id: null, run_id: 'validation_a_1', model_id: 'a' },

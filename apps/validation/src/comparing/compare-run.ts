@@ -1,7 +1,7 @@
 import { type Baseline } from '#contracts/baseline.js';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type CaseComparison, type Severity } from '#contracts/comparison.js';
-import { type NewPolicy } from '#contracts/policy.js';
+import { type ComparisonRules } from '#contracts/policy.js';
 import { type Comparison, type Reason, reasons, type Unmeasurable } from '#statistics/comparison.js';
 import { type Case, judge, type Judged } from '#statistics/difference.js';
 
@@ -26,7 +26,7 @@ export interface RunComparison {
   comparisons: CaseComparison[];
 }
 
-const readings: Record<string, { worse: Case['worse']; bands: keyof NewPolicy['bands'] }> = {
+const readings: Record<string, { worse: Case['worse']; bands: keyof ComparisonRules['bands'] }> = {
   accuracy: { worse: 'lower', bands: 'share' },
   precision: { worse: 'lower', bands: 'share' },
   recall: { worse: 'lower', bands: 'share' },
@@ -64,7 +64,7 @@ export function notComparable({ test_case_id, revision }: ComparedCase['result']
  * now has regressed, by itself; a metric has where the difference is significant in the whole run (Holm) and at least as large as the policy's
  * smallest band. The severity of the run is the worst of them. Of the cases that no longer pass it is their share among those compared.
  */
-export function compareRun(cases: readonly ComparedCase[], policy: NewPolicy): RunComparison {
+export function compareRun(cases: readonly ComparedCase[], policy: ComparisonRules): RunComparison {
   const outcomes = cases.filter(({ result, baseline }) => notComparable(result, baseline) === null);
   const lost = outcomes.filter(({ result }) => result.outcome !== 'passed').length;
   const share = outcomes.length ? lost / outcomes.length : 0;
@@ -112,7 +112,7 @@ const unknown: Omit<CaseComparison, 'test_case_id' | 'metric'> = {
 
 const ofOutcomes = { metric: 'outcome', effect_kind: 'share_of_cases' } as const;
 
-function severityOfShare(share: number, { cases }: NewPolicy): Severity {
+function severityOfShare(share: number, { cases }: ComparisonRules): Severity {
   if (share === 0) return 'none';
   if (share <= cases.medium) return 'low';
   return share <= cases.high ? 'medium' : 'high';

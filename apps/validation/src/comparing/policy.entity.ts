@@ -24,8 +24,8 @@ export class PolicyEntity implements ValidationPolicy {
   cases!: CaseShares;
 
   @Column('timestamptz', { transformer: instant })
-  changed_at!: string;
+  updated_at!: string;
 
   @Column('text')
-  changed_by!: string;
+  updated_by!: string;
 }

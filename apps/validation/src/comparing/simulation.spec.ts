@@ -1,6 +1,6 @@
 import { type Baseline } from '#contracts/baseline.js';
 import { type Measured } from '#contracts/case-result.js';
-import { type NewPolicy } from '#contracts/policy.js';
+import { type ComparisonRules } from '#contracts/policy.js';
 import { defaultBands, defaultPolicy } from '#statistics/difference.js';
 import { binomialAtMost } from '#statistics/distributions.js';
 import { seededRandom } from '#statistics/seeded-random.js';
@@ -14,7 +14,7 @@ import { type ComparedCase, type ComparedMetric, compareRun, type RunComparison 
 // The figures in docs/statistics.md: SIMULATION_RUNS=2000 npm test -- apps/validation/src/comparing/simulation. SIMULATION_SEED is 1 if not given.
 const runs = Number(process.env.SIMULATION_RUNS ?? 8);
 const seed = Number(process.env.SIMULATION_SEED ?? 1);
-const policy: NewPolicy = { ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 } };
+const policy: ComparisonRules = { ...defaultPolicy, bands: defaultBands, cases: { medium: 0.1, high: 0.25 } };
 const rows = 200;
 const requests = 400;
 const timeout_ms = 30_000 + 1_000 * runs;
