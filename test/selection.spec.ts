@@ -122,11 +122,7 @@ describe('the policy flag', () => {
       variant_models: { a: a.model_id, b: b.model_id },
     };
     await api.data('/flags', { method: 'POST', body: flag });
-    const first = await eventually(
-      () => api.send('/select', { method: 'POST', body: { flag_key: 'select_by_flag', targeting_key: 'somebody' } }),
-      ({ status }) => status === 200,
-    );
-    const { data } = first.body as { data: Selection };
+    const data = await select({ flag_key: 'select_by_flag' });
     const [chosen, other] = data.model_id === a.model_id ? [a, b] : [b, a];
     expect(data).toMatchObject({ policy: 'flag', reason: 'SPLIT', variant: data.model_id === a.model_id ? 'a' : 'b', propensity: 0.5 });
     await api.data(`/breakers/${chosen.model_id}`, { method: 'PUT', body: { state: 'open', reason: 'a test' } });

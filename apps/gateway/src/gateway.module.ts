@@ -4,7 +4,6 @@ import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
 import { BaselinesController } from './baselines.controller.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
-import { CompiledFlags } from './compiled-flags.store.js';
 import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
 import { Figures } from './figures.store.js';
@@ -60,7 +59,6 @@ class SurfaceModule {
         KnownModels,
         KnownFlags,
         Figures,
-        CompiledFlags,
         SelectionStore,
         InferencePublisher,
         IdempotencyStore,

@@ -1,8 +1,7 @@
 import { Controller, Get, Post, Put } from '@nestjs/common';
-import { AppError, invalidInput, raise } from '#contracts/errors.js';
-import { flagInScope } from '#contracts/flags.js';
+import { invalidInput } from '#contracts/errors.js';
 import { type Page, PageRequest } from '#contracts/page.js';
-import { type Model, ModelRef } from '#contracts/registry.js';
+import { ModelRef } from '#contracts/registry.js';
 import {
   type BanditPool,
   BreakerChange,
@@ -18,9 +17,8 @@ import {
 import { type Evaluated } from '#evaluation/compiled-flag.js';
 import { type Candidate, choose } from '#evaluation/selection/choose.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller } from '#runtime/caller.js';
 import { Ages, type SayAge } from './ages.decorator.js';
-import { CompiledFlags } from './compiled-flags.store.js';
+import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { flagChoiceOf, noEligibleModel, selectionOf } from './selection-answer.js';
 import { SelectionStore } from './selection.store.js';
@@ -32,7 +30,7 @@ export class SelectionController {
     private readonly bus: Bus,
     private readonly store: SelectionStore,
     private readonly known: KnownModels,
-    private readonly flags: CompiledFlags,
+    private readonly flags: KnownFlags,
   ) {}
 
   /** From memory alone, also while every service is away. */
@@ -45,8 +43,13 @@ export class SelectionController {
     summary: 'Choose the model that serves a request, with those to fall back on',
   })
   async select(@Input() input: SelectionRequest, @Ages() say: SayAge): Promise<Selection> {
-    say(this.known.projection, this.store.breakers);
-    return input.flag_key === undefined ? this.selectByPolicy(input) : this.selectByFlag(input.flag_key, input);
+    const { flag_key } = input;
+    if (flag_key === undefined) {
+      say(this.known.projection, this.store.breakers);
+      return this.selectByPolicy(input);
+    }
+    say(this.known.projection, this.store.breakers, this.flags.flags, this.flags.evaluators);
+    return this.selectByFlag(flag_key, input);
   }
 
   @Get('breakers')
@@ -93,15 +96,12 @@ export class SelectionController {
     return selectionOf(policy, choice, weights !== null, null);
   }
 
-  private selectByFlag(flag_key: string, input: SelectionRequest): Selection {
+  private async selectByFlag(flag_key: string, input: SelectionRequest): Promise<Selection> {
     const { targeting_key, policy = 'flag', context } = input;
     if (policy !== 'flag') throw invalidInput([{ field: 'policy', value: policy, accepted: 'flag, or no flag_key' }]);
     for (const field of ['name', 'sport', 'model_type'] as const)
       if (input[field] !== undefined) throw invalidInput([{ field, value: input[field], accepted: 'nothing beside a flag_key' }]);
-    const compiled = this.flags.find(flag_key);
-    const { scope } = currentCaller().actor;
-    const modelOf = (model_id: string): Model | undefined => this.known.projection.get(model_id);
-    if (!compiled || !flagInScope(scope, compiled.flag, modelOf)) raise(new AppError('FLAG_NOT_FOUND', `Flag ${flag_key} not found`));
+    const compiled = await this.flags.require(flag_key);
     const { flag } = compiled;
     if (Object.keys(flag.variant_models).length === 0)
       throw invalidInput([{ field: 'flag_key', value: flag_key, accepted: 'a flag whose variants are bound to models' }]);
