@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { roles, roleSuffices } from '#contracts/access.js';
 import { routeHandlers } from '#gateway/declared-routes.check.js';
+import { ofrepBy } from '#gateway/ofrep/ofrep.decorator.js';
 import { isPublic, servedBy } from '#gateway/serves.decorator.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -41,9 +42,11 @@ describe('authentication', () => {
   it('knows every route that the controllers declare', () => {
     const declared = routeHandlers(suite.suite.gateway.app);
     expect(declared.length).toBeGreaterThan(30);
-    expect(declared.filter(({ handler }) => !servedBy(handler) && !isPublic(handler))).toEqual([]);
+    expect(declared.filter(({ handler }) => !servedBy(handler) && !ofrepBy(handler) && !isPublic(handler))).toEqual([]);
     const guarded = routesOfRouter().filter(({ path, method }) => !publicPaths.has(path) && !path.startsWith('/docs') && method !== 'HEAD');
-    expect(guarded).toHaveLength(declared.filter(({ handler }) => servedBy(handler)).length);
+    const [ofrep, served] = [declared.filter(({ handler }) => ofrepBy(handler)), declared.filter(({ handler }) => servedBy(handler))];
+    // OFREP's are at the prefix and at the root.
+    expect(guarded).toHaveLength(served.length + 2 * ofrep.length);
   });
 
   it('answers 401 to every route without a key, in every spelling of its path', async () => {

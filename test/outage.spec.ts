@@ -6,7 +6,7 @@ import { type Model } from '#contracts/registry.js';
 import { type Run, type ValidationHistory } from '#contracts/validation.js';
 import { Processes, services } from './processes.harness.js';
 import { connected, everythingOf, registrationHead } from './raw-http.harness.js';
-import { type Api, eventually } from './api.harness.js';
+import { type Api, type ApiRequest, eventually } from './api.harness.js';
 
 let processes: Processes;
 let api: Api;
@@ -21,12 +21,12 @@ afterAll(() => processes.close());
 /** Often enough to see every state, and no load. */
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
 
-/** A request that each service must answer itself, and what still works while it is down. */
-const requestOf = (model_id: string): Record<(typeof services)[number], string> => ({
-  registry: `/registry/${model_id}/history`,
-  metrics: `/registry/${model_id}/metrics?window=1h`,
-  validation: `/validation/history/${model_id}`,
-  flags: '/flags',
+/** A request that each service must answer itself. A flag is called like the model. */
+const requestOf = (model_id: string): Record<(typeof services)[number], [string, ApiRequest?]> => ({
+  registry: [`/registry/${model_id}/history`],
+  metrics: [`/registry/${model_id}/metrics?window=1h`],
+  validation: [`/validation/history/${model_id}`],
+  flags: [`/flags/${model_id}`, { method: 'PATCH', body: { description: 'the same' } }],
 });
 
 /** Without validation there is no evidence. */
@@ -56,6 +56,12 @@ const meanwhile: Partial<Record<(typeof services)[number], (model_id: string) =>
   async validation(model_id) {
     await nothingIsPromotedUnlessOverridden(model_id);
   },
+  async flags(model_id) {
+    const body = { targeting_key: 'user' };
+    expect(await api.data(`/flags/${model_id}/evaluate`, { method: 'POST', body })).toMatchObject({ value: true });
+    // Never 404, since nobody can tell.
+    expect((await api.send('/flags/nobody_knows')).status).toBe(503);
+  },
   async registry(model_id) {
     expect(await api.data(`/registry/${model_id}`)).toMatchObject({ model_id });
     // Never 404, since nobody can tell.
@@ -73,15 +79,16 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
   it('its requests are answered 503 and its name within 2.5 s, those of the others go on, and it recovers by itself', async () => {
     const { model_id } = await api.register();
     const requests = requestOf(model_id);
+    await api.data('/flags', { method: 'POST', body: { flag_key: model_id, variants: { on: true }, default_variant: 'on' } });
     // Known to metrics and validation by their own views from here on.
-    for (const path of Object.values(requests)) await api.data(path);
+    for (const request of Object.values(requests)) await api.data(...request);
 
     const seen: { service: string; status: number; ms: number }[] = [];
     let watching = true;
     const watch = services.map(async (service) => {
       while (watching) {
         const began = performance.now();
-        const { status } = await api.send(requests[service]);
+        const { status } = await api.send(...requests[service]);
         seen.push({ service, status, ms: performance.now() - began });
         await pause();
       }
@@ -90,11 +97,11 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
     await processes.end(victim, 'SIGKILL');
     // A killed process's connection is noticed by NATS with its socket.
     await eventually(
-      () => api.send(requests[victim]),
+      () => api.send(...requests[victim]),
       ({ status }) => status === 503,
     );
     const began = performance.now();
-    const answer = await api.send(requests[victim]);
+    const answer = await api.send(...requests[victim]);
     expect(performance.now() - began).toBeLessThan(500);
     expect(answer.headers.get('retry-after')).toBe('1');
     expect(answer.body).toMatchObject({
@@ -105,7 +112,7 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
     await meanwhile[victim]?.(model_id);
     await processes.start(victim);
     await eventually(
-      () => api.send(requests[victim]),
+      () => api.send(...requests[victim]),
       ({ status }) => status === 200,
     );
     watching = false;
@@ -116,7 +123,7 @@ describe.each(services)('while %s is killed and comes back', (victim) => {
     expect(Math.max(...seen.map(({ ms }) => ms))).toBeLessThan(2_500);
     if (victim !== 'metrics') return;
     await eventually(
-      () => api.data<Metrics>(requests.metrics),
+      () => api.data<Metrics>(...requests.metrics),
       ({ total_inferences }) => total_inferences === 20,
       10_000,
     );

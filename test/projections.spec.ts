@@ -3,7 +3,7 @@ import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
-import { type Answer, type Api, eventually } from './api.harness.js';
+import { type Answer, type Api, type ApiRequest, eventually } from './api.harness.js';
 import { TcpProxy } from './faults/tcp-proxy.harness.js';
 import { Processes, services } from './processes.harness.js';
 
@@ -28,7 +28,17 @@ const start = (app: (typeof services)[number]): Promise<void> =>
   processes.start(app, { DATABASE_URL: postgres.between(processes.database.url) });
 
 /** What every outage leaves answerable. */
-const reads = (): string[] => ['/registry?limit=50', `/registry/${model.model_id}`, `/registry/${model.model_id}/health`, '/types'];
+const reads = (): [string, ApiRequest?][] => [
+  ['/registry?limit=50'],
+  [`/registry/${model.model_id}`],
+  [`/registry/${model.model_id}/health`],
+  ['/types'],
+  ['/flags'],
+  ['/flags/kept'],
+  ['/flags/kept/evaluate', { method: 'POST', body: { targeting_key: 'user' } }],
+  ['/ofrep/v1/evaluate/flags/kept', { method: 'POST', body: { context: { targetingKey: 'user' } } }],
+  ['/ofrep/v1/evaluate/flags', { method: 'POST', body: { context: { targetingKey: 'user' } } }],
+];
 
 /** In seconds; null where the answer has none. */
 const ageOf = ({ headers }: Answer): number | null => (headers.has('age') ? Number(headers.get('age')) : null);
@@ -37,9 +47,9 @@ const readiness = async (): Promise<{ ready: boolean; checks: Record<string, str
   (await (await fetch(`${processes.rootOf('gateway')}/readyz`)).json()) as never;
 
 async function expectAllAnswered(gateway: Api): Promise<void> {
-  for (const path of reads()) {
+  for (const [path, request] of reads()) {
     const began = performance.now();
-    const { status } = await gateway.send(path);
+    const { status } = await gateway.send(path, request);
     expect([path, status]).toEqual([path, 200]);
     expect(performance.now() - began).toBeLessThan(1_000);
   }
@@ -57,9 +67,9 @@ async function untilAged(gateways = [api, other]): Promise<void> {
 
 async function untilCurrent(): Promise<void> {
   for (const gateway of [api, other])
-    for (const path of reads())
+    for (const request of reads())
       await eventually(
-        () => gateway.send(path),
+        () => gateway.send(...request),
         (answer) => answer.status === 200 && ageOf(answer) === null,
         20_000,
       );
@@ -93,6 +103,7 @@ describe('a gateway', () => {
     await gateway;
     await processes.start('gateway-b');
     model = await api.register({ sport: 'NBA', description: 'first' });
+    await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants: { on: true, off: false }, default_variant: 'on' } });
     for (let index = 0; index < 30; index++) await api.data(`/registry/${model.model_id}/inference?timing_ms=${index}`, { method: 'POST' });
     await eventually(
       () => api.data<{ health_status: string }>(`/registry/${model.model_id}/health`),
@@ -115,6 +126,22 @@ describe('a gateway', () => {
       expect(await listed('&status=stable')).toEqual([promoted]);
       expect((await listed('&status=deprecated')).map(({ model_id }) => model_id)).toEqual([first.model_id]);
       expect(await api.data(`/registry/${first.model_id}`)).toMatchObject({ status: 'deprecated' });
+    }
+  });
+
+  it('shows a change of a flag that it made in its very next answers, also that it is gone', async () => {
+    const evaluate = (): Promise<Answer> => api.send('/ofrep/v1/evaluate/flags/passing', { method: 'POST', body: {} });
+    for (let round = 0; round < 10; round++) {
+      await api.data('/flags', {
+        method: 'POST',
+        body: { flag_key: 'passing', variants: { on: true, off: false }, default_variant: 'on' },
+      });
+      expect((await evaluate()).body).toMatchObject({ value: true });
+      await api.data('/flags/passing', { method: 'PATCH', body: { default_variant: 'off' } });
+      expect((await evaluate()).body).toMatchObject({ value: false });
+      await api.data('/flags/passing', { method: 'DELETE' });
+      expect((await evaluate()).status).toBe(404);
+      expect((await api.data<{ flag_key: string }[]>('/flags')).map(({ flag_key }) => flag_key)).toEqual(['kept']);
     }
   });
 
@@ -179,6 +206,29 @@ describe('while metrics is down', () => {
     await expectAllAnswered(api);
     await start('metrics');
     await untilCurrent();
+  }, 60_000);
+});
+
+describe('while the flags service is down', () => {
+  it('flags are evaluated, their age is told, also by a gateway that starts meanwhile, and changes come through afterwards', async () => {
+    await processes.end('flags', 'SIGKILL');
+    await eventually(
+      () => api.send('/ofrep/v1/evaluate/flags/kept', { method: 'POST', body: {} }),
+      (answer) => ageOf(answer) !== null,
+      10_000,
+    );
+    await expectAllAnswered(api);
+    await processes.end('gateway-b', 'SIGTERM');
+    await processes.start('gateway-b');
+    await expectAllAnswered(other);
+    expect((await other.send(`/registry/${model.model_id}`)).headers.has('age')).toBe(false);
+    await start('flags');
+    await untilCurrent();
+    await api.data('/flags/kept', { method: 'PATCH', body: { default_variant: 'off' } });
+    await eventually(
+      () => other.send('/ofrep/v1/evaluate/flags/kept', { method: 'POST', body: {} }),
+      ({ body }) => (body as { value: boolean }).value === false,
+    );
   }, 60_000);
 });
 

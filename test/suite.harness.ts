@@ -17,6 +17,8 @@ export class TestSuite extends ReachableSuite {
     private readonly dropDatabase: () => Promise<void>,
     admin_key: string,
     database_url: string,
+    /** For another gateway beside the suite's. */
+    readonly key_pepper: string,
   ) {
     super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.url);
   }
@@ -25,12 +27,13 @@ export class TestSuite extends ReachableSuite {
   static async start(options: Partial<SuiteOptions> = {}): Promise<TestSuite> {
     const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
     const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
+    const key_pepper = randomBytes(32).toString('hex');
     const suite = await startSuite({
       host: '127.0.0.1',
       port: 0,
       database_url: database.url,
       nats_url: nats.url,
-      key_pepper: randomBytes(32).toString('hex'),
+      key_pepper,
       bootstrap_admin_key: admin_key,
       log_level: 'silent',
       allowed_networks: '127.0.0.0/8',
@@ -41,7 +44,7 @@ export class TestSuite extends ReachableSuite {
       breaker_open_seconds: 1,
       ...options,
     });
-    return new TestSuite(suite, nats, database.drop, admin_key, database.url);
+    return new TestSuite(suite, nats, database.drop, admin_key, database.url, key_pepper);
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,7 @@ export async function growth(bed: TestBed, most: number): Promise<Row[]> {
     sizes.push(await sizeAt(bed, models, published));
     console.log(JSON.stringify(sizes.at(-1)));
   }
-  return sizes.map((size, index) => rowOf(size, sizes[index - 1]));
+  return sizes.map((size, index) => rowOf(size, sizes[0]!, sizes[index - 1]));
 }
 
 async function sizeAt(bed: TestBed, models: string[], published: number): Promise<Size> {
@@ -63,17 +63,21 @@ async function sizeAt(bed: TestBed, models: string[], published: number): Promis
   return { events: published, p50: median(durations), ...bytes };
 }
 
-function rowOf({ events, p50, windows, windowBytes, ledgerBytes }: Size, before: Size | undefined): Row {
-  const path = `${events / 1e6} M events, ${modelCount} models`;
-  const ours = `\`GET …/metrics\` p50 ${p50.toFixed(2)} ms; ${windows} windows, ${windowBytes} bytes; ledger ${ledgerBytes} bytes`;
+/** What is kept has all its windows from 10 M events on. */
+const filledAt = 10_000_000;
+
+function rowOf(size: Size, first: Size, before: Size | undefined): Row {
+  const path = `${size.events / 1e6} M events, ${modelCount} models`;
+  const ours = `\`GET …/metrics\` p50 ${size.p50.toFixed(2)} ms; ${size.windows} windows, ${size.windowBytes} bytes; ledger ${size.ledgerBytes} bytes`;
   if (!before) return { path, ours, limit: '–', ratio: '–', goal: '–', met: null };
-  const [time, bytes] = [p50 / before.p50, windowBytes / before.windowBytes];
+  const time = size.p50 / first.p50;
+  const bytes = before.events >= filledAt ? size.windowBytes / before.windowBytes : null;
   return {
     path,
     ours,
-    limit: `${before.events / 1e6} M events`,
-    ratio: `p50 ${time.toFixed(2)}, bytes ${bytes.toFixed(3)}`,
-    goal: 'p50 ≤ 1.1 ×, bytes ≤ 1.05 ×',
-    met: time <= 1.1 && bytes <= 1.05,
+    limit: `p50 at ${first.events / 1e6} M${bytes === null ? '' : `, bytes at ${before.events / 1e6} M`}`,
+    ratio: `p50 ${time.toFixed(2)}${bytes === null ? '' : `, bytes ${bytes.toFixed(3)}`}`,
+    goal: `p50 ≤ 1.1 ×${bytes === null ? '' : ', bytes ≤ 1.05 ×'}`,
+    met: time <= 1.1 && (bytes ?? 1) <= 1.05,
   };
 }

@@ -2,6 +2,13 @@ import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { inScope, isNarrowed } from '#contracts/access.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
+import {
+  type AssignmentPreview,
+  type AssignmentRequest,
+  defaultSample,
+  maxShownMoves,
+  previewAssignment,
+} from '#contracts/assignment-preview.js';
 import { AppError, raise } from '#contracts/errors.js';
 import {
   changeFlag,
@@ -32,10 +39,12 @@ import { changesAnything } from '#runtime/changes.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent } from '#runtime/visible-records.js';
+import { assignmentPreview, sampleKeys } from './assignment-preview.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
 import { assertConsistent, assertNotOwned, splitFrom } from './flag-rules.js';
 import { assertFlagRevision, flagNotFound, FlagsStore } from './flags.store.js';
+import { newFlag } from './new-flag.js';
 
 /** SQL: the models that a flag directs traffic to. */
 const modelsOfFlag = 'ARRAY(SELECT value FROM jsonb_each_text(flag.variant_models))';
@@ -98,26 +107,30 @@ export class FlagsHandlers {
     return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
   }
 
+  /** Who would move, if the split became another one: nothing is changed. */
+  @Answers(previewAssignment)
+  async previewAssignment({
+    flag_key,
+    split,
+    targeting_keys,
+    sample = defaultSample,
+    context = {},
+  }: AssignmentRequest): Promise<AssignmentPreview> {
+    const flag = await this.getFlag({ flag_key });
+    const asked: Flag = split === undefined ? flag : { ...flag, split: splitFrom(split, flag.split, flag_key) };
+    const rules = await this.evaluators.rules();
+    assertConsistent(asked, Object.keys(rules));
+    return assignmentPreview(compileFlag(flag, rules), compileFlag(asked, rules), {
+      keys: targeting_keys ?? sampleKeys(sample),
+      context,
+      now_ms: Date.now(),
+      shown: targeting_keys?.length ?? maxShownMoves,
+    });
+  }
+
   @Answers(createFlag)
-  async createFlag({ split = null, ...input }: NewFlag): Promise<Flag> {
-    const now = new Date().toISOString();
-    const flag: Flag = {
-      description: '',
-      state: 'ENABLED',
-      targeting: null,
-      metadata: {},
-      variant_models: {},
-      owner: null,
-      expires_at: null,
-      tags: [],
-      ...input,
-      split: splitFrom(split, null, input.flag_key),
-      rollout_id: null,
-      created_at: now,
-      updated_at: now,
-      created_by: currentCaller().actor.name,
-      revision: 1,
-    };
+  async createFlag(input: NewFlag): Promise<Flag> {
+    const flag = newFlag(input, { now: new Date().toISOString(), created_by: currentCaller().actor.name });
     assertMayWrite(flag);
     await this.assertModels(flag);
     await this.database.transaction(async (manager) => {

@@ -7,12 +7,14 @@ import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
 import { Flags1700000000002 } from './definitions.migration.js';
 import { EvaluatorEntity } from './evaluator.entity.js';
+import { EvaluatorsHandlers } from './evaluators.handlers.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
 import { FlagsConfig } from './flags.config.js';
 import { FlagsHandlers } from './flags.handlers.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { ImportHandlers } from './import/import.handlers.js';
 import { CountedModels } from './selection/counted-models.store.js';
 import { ModelsStore } from './selection/models.store.js';
 import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
@@ -33,7 +35,7 @@ export class FlagsModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers, SelectionHandlers],
+      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, SelectionHandlers],
       providers: [
         { provide: FlagsConfig, useValue: config },
         AuditStore,

@@ -1,12 +1,15 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AppError, assertRevision } from '#contracts/errors.js';
-import { type Flag, flagsView } from '#contracts/flags.js';
+import { type Flag, flagsView, maxFlags } from '#contracts/flags.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { isUniqueViolation } from '#runtime/database-fault.js';
 import { Outbox } from '#runtime/outbox.js';
 import { insertRow } from '#runtime/rows.js';
 import { FlagEntity } from './flag.entity.js';
+
+/** Any constant of this service's own. */
+const additionsLock = 91_425;
 
 export const flagNotFound = (flag_key: string): AppError => new AppError('FLAG_NOT_FOUND', `Flag ${flag_key} not found`);
 
@@ -34,7 +37,14 @@ export class FlagsStore implements OnModuleInit {
     return manager.findOne(FlagEntity, { where: { flag_key }, lock: { mode: 'pessimistic_write' } });
   }
 
+  /** Additions take turns, so that there are never more than `maxFlags`: every gateway holds them all in memory. */
   async add(manager: EntityManager, flag: Flag): Promise<void> {
+    await manager.query('SELECT pg_advisory_xact_lock($1)', [additionsLock]);
+    if ((await manager.count(FlagEntity)) >= maxFlags)
+      throw new AppError('LIMIT_REACHED', `There are ${maxFlags} flags already, as many as there may be`, {
+        limit: 'flags',
+        max: maxFlags,
+      });
     await insertRow(manager, FlagEntity, flag).catch((error: unknown) => {
       if (!isUniqueViolation(error)) throw error;
       throw new AppError('FLAG_EXISTS', `Flag ${flag.flag_key} exists already`, { accepted: 'a flag_key that is not in use' });

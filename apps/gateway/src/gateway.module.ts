@@ -6,7 +6,9 @@ import { BaselinesController } from './baselines.controller.js';
 import { ApiDescription, DocsController } from './docs.controller.js';
 import { DataSetsController } from './data-sets.controller.js';
 import { DeadLettersController } from './dead-letters.controller.js';
+import { EvaluatorsController } from './evaluators.controller.js';
 import { Figures } from './figures.store.js';
+import { FlagDocumentsController } from './flag-documents.controller.js';
 import { FlagsController } from './flags.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
@@ -46,6 +48,8 @@ class SurfaceModule {
         DataSetsController,
         BaselinesController,
         FlagsController,
+        EvaluatorsController,
+        FlagDocumentsController,
         SelectionController,
         AlertsController,
         WebhooksController,

@@ -9,6 +9,7 @@ import { view } from './view.js';
 export const flagStates = ['ENABLED', 'DISABLED'] as const;
 export type FlagState = (typeof flagStates)[number];
 
+export const maxFlags = 10_000;
 export const maxTargetingBytes = 50_000;
 const maxVariantName = 100;
 
