@@ -58,6 +58,7 @@ beforeAll(async () => {
     load: { concurrency: 1, requests: 1, limits: {} },
     data: { data_set_id: 'a'.repeat(64), label_path: '$.y', prediction_path: '$', metrics: ['mae'] },
     data_set_id: 'a'.repeat(64),
+    state: 'open',
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
@@ -155,6 +156,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',
