@@ -12,6 +12,7 @@ import {
 } from '#contracts/selection.js';
 import { probes } from '#evaluation/selection/breaker.js';
 import { type Candidate } from '#evaluation/selection/choose.js';
+import { isWanted } from '#evaluation/selection/wanted.js';
 import { type Weights } from '#evaluation/selection/weights.js';
 import { Bus } from '#runtime/bus.js';
 import { currentCaller, runAs, system } from '#runtime/caller.js';
@@ -92,14 +93,9 @@ export class SelectionStore {
     return probed?.since === since ? Math.max(0, probes - probed.count) : probes;
   }
 
-  private list(key: string, { name, sport, model_type }: ModelsWanted): Model[] {
+  private list(key: string, wanted: ModelsWanted): Model[] {
     if (this.lists.size >= keptLists) this.lists.clear();
-    const models = [...this.known.projection.values()].filter(
-      (model) =>
-        (name === undefined || model.name === name) &&
-        (sport === undefined || model.sport === sport) &&
-        (model_type === undefined || model.model_type === model_type),
-    );
+    const models = [...this.known.projection.values()].filter((model) => isWanted(wanted, model));
     this.lists.set(key, models);
     return models;
   }

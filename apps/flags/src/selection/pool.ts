@@ -1,14 +1,9 @@
 import { type Model } from '#contracts/registry.js';
-import { type BanditArm, type BanditPool, type ModelsWanted } from '#contracts/selection.js';
+import { type BanditArm, type BanditPool } from '#contracts/selection.js';
 import { type Evidence, expectedSuccess, faded } from '#evaluation/selection/posterior.js';
+import { isWanted } from '#evaluation/selection/wanted.js';
 import { mostArms, settledWeights, type Weights } from '#evaluation/selection/weights.js';
 import { type ModelState, newState } from './model-state.js';
-
-/** Whether a model is one of those that are meant. */
-export const isWanted = ({ name, sport, model_type }: ModelsWanted | BanditPool, model: Model): boolean =>
-  (name === undefined || name === null || model.name === name) &&
-  (sport === undefined || sport === null || model.sport === sport) &&
-  (model_type === undefined || model_type === null || model.model_type === model_type);
 
 /** Whether anybody can be served by a model. */
 export const isLive = ({ status, rollout_percentage }: Model): boolean =>

@@ -2,7 +2,7 @@ import { fc } from '#testing/property.js';
 import { candidate } from './candidates.harness.js';
 import { type Candidate, type Choice, choose, type Question } from './choose.js';
 
-const keys = Array.from({ length: 4_000 }, (_, index) => `user-${index}`);
+const keys = Array.from({ length: 2_000 }, (_, index) => `user-${index}`);
 
 const question = (candidates: Candidate[], of: Partial<Question> = {}): Question => ({
   policy: 'weighted',
