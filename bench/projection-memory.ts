@@ -24,6 +24,7 @@ const modelOf = (index: number): Model => ({
   deployment_target: 'production',
   feature_flag_id: null,
   rollout_percentage: 0,
+  rollout_id: null,
   retention_days: 90,
   serving: null,
   objectives: null,

@@ -70,6 +70,7 @@ beforeAll(async () => {
     data_set_id: 'a'.repeat(64),
     ...{ rollout_id: 'rollout_000000000000', candidate_model_id: model_id, guardrails: [{ metric: 'failure_rate' }] },
     'RolloutsController.createRollout.steps': [{ percentage: 100, min_duration_seconds: 0, min_samples: 0 }],
+    state: 'open',
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
@@ -174,6 +175,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
   tables.push('flags.evaluators');
+  tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',
