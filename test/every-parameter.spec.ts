@@ -54,16 +54,28 @@ beforeAll(async () => {
     ...{ matchers: { severity: 'info' }, until: new Date(Date.now() + 86_400_000).toISOString() },
     ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
-    ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
+    ...{
+      variants,
+      default_variant: 'off',
+      split: { weights: { on: 1 } },
+      targeting_key: 'user',
+      input: {},
+      expectations,
+      applies_to: {},
+      timing_ms: 5,
+    },
     steps: [{ input: {}, expectations, carry: [{ name: 'kept', path: '$' }] }],
     load: { concurrency: 1, requests: 1, limits: {} },
     data: { data_set_id: 'a'.repeat(64), label_path: '$.y', prediction_path: '$', metrics: ['mae'] },
     data_set_id: 'a'.repeat(64),
+    ...{ rollout_id: 'rollout_000000000000', candidate_model_id: model_id, guardrails: [{ metric: 'failure_rate' }] },
+    'RolloutsController.createRollout.steps': [{ percentage: 100, min_duration_seconds: 0, min_samples: 0 }],
+    state: 'open',
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
     bands: { share: band, error: band, latency: band, failures: band },
-    ...{ split: { weights: { on: 1 } }, document: { flags: { kept: { state: 'ENABLED' } } } },
+    document: { flags: { kept: { state: 'ENABLED' } } },
     'FlagDocumentsController.importFlags.format': 'flagd',
     'EvaluatorsController.putEvaluator.rule': { '==': [1, 1] },
   };
@@ -163,6 +175,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
   tables.push('flags.evaluators');
+  tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',
@@ -173,6 +186,7 @@ async function state(): Promise<Record<string, string>> {
     'validation.policies',
     'validation.nightlies',
     'validation.audit',
+    'flags.rollouts',
     // Time alone folds minutes into lifetimes.
     '(SELECT model_id, flag_key, variant, sum(total) FROM metrics.model_window WHERE NOT folded GROUP BY 1, 2, 3)',
   );
@@ -211,6 +225,9 @@ it('accepts the good request that each bad one is made from', async () => {
     ['ValidationController.getRun', 404],
     ['ValidationController.listRunResults', 404],
     ['DataSetsController.getDataSet', 404],
+    ['RolloutsController.getRollout', 404],
+    ['RolloutsController.listDecisions', 404],
+    ['RolloutsController.analyse', 404],
   ]);
 });
 

@@ -33,7 +33,7 @@ export class FlagDocumentsController {
   @Serves({ input: NoInput, output: FlagExport, role: 'viewer', from: 'query', summary: 'All flags as a flagd definition file' })
   async exportFlags(@Input() _: NoInput, @Ages() say: SayAge): Promise<FlagExport> {
     say(this.known.flags);
-    const flags = this.known.all(currentCaller().actor.scope).map(({ flag }) => flag);
+    const flags = this.known.all(currentCaller().actor.scope).flags.map(({ flag }) => flag);
     const { document, lost } = flagdDocument(flags, this.known.allEvaluators());
     return { document: { ...document }, lost };
   }

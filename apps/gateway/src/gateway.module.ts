@@ -10,6 +10,7 @@ import { EvaluatorsController } from './evaluators.controller.js';
 import { Figures } from './figures.store.js';
 import { FlagDocumentsController } from './flag-documents.controller.js';
 import { FlagsController } from './flags.controller.js';
+import { RolloutsController } from './rollouts.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
@@ -25,6 +26,8 @@ import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
+import { SelectionController } from './selection.controller.js';
+import { SelectionStore } from './selection.store.js';
 import { ValidationController } from './validation.controller.js';
 import { WindowsController } from './windows.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
@@ -48,6 +51,8 @@ class SurfaceModule {
         FlagsController,
         EvaluatorsController,
         FlagDocumentsController,
+        RolloutsController,
+        SelectionController,
         AlertsController,
         WebhooksController,
         AccessController,
@@ -60,6 +65,7 @@ class SurfaceModule {
         KnownModels,
         KnownFlags,
         Figures,
+        SelectionStore,
         InferencePublisher,
         IdempotencyStore,
       ],

@@ -1,5 +1,6 @@
 import { GatewayConfig } from '#gateway/gateway.config.js';
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
+import { FlagsConfig } from '#flags/flags.config.js';
 import { startFlags } from '#flags/flags.module.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
@@ -25,6 +26,12 @@ export interface SuiteOptions {
   health_tick_seconds: number;
   /** As VALIDATION_LEASE_SECONDS. */
   validation_lease_seconds: number;
+  /** As ROLLOUT_TICK_SECONDS. */
+  rollout_tick_seconds: number;
+  /** As SELECTION_TICK_SECONDS. */
+  selection_tick_seconds: number;
+  /** As BREAKER_OPEN_SECONDS. */
+  breaker_open_seconds: number;
 }
 
 export interface RunningSuite extends Running {
@@ -58,11 +65,16 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       HEALTH_TICK_SECONDS: options.health_tick_seconds,
       WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,
     });
+    const flagsConfig = Object.assign(new FlagsConfig(), service, {
+      ROLLOUT_TICK_SECONDS: options.rollout_tick_seconds,
+      SELECTION_TICK_SECONDS: options.selection_tick_seconds,
+      BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
+    });
     const [registry, metrics, validation, flags] = await Promise.all([
       add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
       add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),
-      add(startFlags(service)),
+      add(startFlags(flagsConfig)),
     ]);
     const gateway = await add(
       startGateway(Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port })),
