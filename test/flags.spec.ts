@@ -4,7 +4,8 @@ import { type AssignmentPreview } from '#contracts/assignment-preview.js';
 import { type Evaluator } from '#contracts/flag-evaluators.js';
 import { type FlagExport } from '#contracts/flag-export.js';
 import { type ImportReport } from '#contracts/flag-import.js';
-import { type Evaluation, type Flag } from '#contracts/flags.js';
+import { type Evaluation } from '#contracts/flag-evaluation.js';
+import { type Flag } from '#contracts/flags.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 

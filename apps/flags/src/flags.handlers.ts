@@ -13,9 +13,6 @@ import { AppError, raise } from '#contracts/errors.js';
 import {
   changeFlag,
   createFlag,
-  evaluateFlag,
-  type Evaluation,
-  type EvaluationRequest,
   type Flag,
   type FlagChange,
   type FlagFilter,
@@ -99,12 +96,6 @@ export class FlagsHandlers {
   @Answers(getFlag)
   async getFlag({ flag_key }: FlagRef): Promise<Flag> {
     return this.visible(flag_key, await this.flags.find(this.database.manager, flag_key));
-  }
-
-  @Answers(evaluateFlag)
-  async evaluateFlag({ flag_key, targeting_key, context }: EvaluationRequest): Promise<Evaluation> {
-    const flag = compileFlag(await this.getFlag({ flag_key }), await this.evaluators.rules());
-    return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
   }
 
   /** Who would move, if the split became another one: nothing is changed. */
