@@ -214,6 +214,27 @@ describe('an import', () => {
     expect(await api.data<Flag>('/flags/in.flagd')).toMatchObject({ owner: 'ml_team', description: 'ours', split: null, revision: 3 });
   });
 
+  it('takes turns with changes of the same flags and with other imports', async () => {
+    const keys = Array.from({ length: 5 }, (_, at) => `race_of_imports_${at}`);
+    const flags = (on: boolean): object =>
+      Object.fromEntries(
+        keys.map((key) => [
+          key,
+          { state: 'ENABLED', variants, defaultVariant: on ? 'on' : 'off', targeting: { if: [{ $ref: 'raced' }, 'on'] } },
+        ]),
+      );
+    const document = (on: boolean): object => ({ flags: flags(on), $evaluators: { raced: { '==': [{ var: 'x' }, on] } } });
+    await load('flagd', document(true));
+    const sent = await Promise.all([
+      ...[false, true].map((on) =>
+        api.send('/flags/import', { method: 'POST', body: { format: 'flagd', document: document(on) } }),
+      ),
+      ...keys.map((key, at) => api.send(`/flags/${key}`, { method: 'PATCH', body: { description: `changed ${at}` } })),
+      ...keys.map((key) => api.send(`/flags/${key}`, { method: 'PATCH', body: { targeting: { if: [{ $ref: 'raced' }, 'off'] } } })),
+    ]);
+    expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
   it('reads Unleash’s and GrowthBook’s features', async () => {
     const strategies = [{ name: 'flexibleRollout', parameters: { rollout: '30', stickiness: 'userId', groupId: 'g' } }];
     const variant = { name: 'blue', weight: 1000, payload: { type: 'string', value: 'b' } };

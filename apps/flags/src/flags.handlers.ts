@@ -136,13 +136,15 @@ export class FlagsHandlers {
   async changeFlag({ flag_key, if_match, split, ...rest }: FlagChange): Promise<Flag> {
     if (rest.variant_models) await this.assertModels({ variant_models: rest.variant_models });
     const flag = await this.database.transaction(async (manager) => {
+      // Before the flag: an import keeps others from the evaluators, then waits for flags.
+      const evaluators = await this.evaluators.shared(manager);
       const before = await this.lock(manager, flag_key, if_match);
       const change: Partial<Flag> = { ...rest, ...(split !== undefined && { split: splitFrom(split, before.split, flag_key) }) };
       assertMayWrite(before);
       assertMayWrite({ ...before, ...change });
       if (!changesAnything<Flag>(before, change)) return before;
       assertNotOwned(before, change);
-      assertConsistent({ ...before, ...change }, await this.evaluators.shared(manager));
+      assertConsistent({ ...before, ...change }, evaluators);
       return this.flags.change(manager, before, change);
     });
     this.flags.changed();
