@@ -226,9 +226,7 @@ describe('an import', () => {
     const document = (on: boolean): object => ({ flags: flags(on), $evaluators: { raced: { '==': [{ var: 'x' }, on] } } });
     await load('flagd', document(true));
     const sent = await Promise.all([
-      ...[false, true].map((on) =>
-        api.send('/flags/import', { method: 'POST', body: { format: 'flagd', document: document(on) } }),
-      ),
+      ...[false, true].map((on) => api.send('/flags/import', { method: 'POST', body: { format: 'flagd', document: document(on) } })),
       ...keys.map((key, at) => api.send(`/flags/${key}`, { method: 'PATCH', body: { description: `changed ${at}` } })),
       ...keys.map((key) => api.send(`/flags/${key}`, { method: 'PATCH', body: { targeting: { if: [{ $ref: 'raced' }, 'off'] } } })),
     ]);

@@ -11,6 +11,7 @@ export type FlagState = (typeof flagStates)[number];
 
 export const maxFlags = 10_000;
 export const maxTargetingBytes = 50_000;
+export const maxMetadataBytes = 10_000;
 export const maxVariantName = 100;
 
 export class FlagRef {
@@ -68,9 +69,9 @@ const VariantModels = (options: { optional?: boolean } = {}): PropertyDecorator 
 const Metadata = (options: { optional?: boolean } = {}): PropertyDecorator =>
   JsonMap({
     max_keys: 50,
-    max_bytes: 10_000,
+    max_bytes: maxMetadataBytes,
     entries: {
-      accepted: 'names, each with a string, a number or a boolean, at most 10000 bytes of JSON',
+      accepted: `names, each with a string, a number or a boolean, at most ${maxMetadataBytes} bytes of JSON`,
       schema: { type: ['string', 'number', 'boolean'] },
       check: (_, value) => ['string', 'number', 'boolean'].includes(typeof value),
     },
