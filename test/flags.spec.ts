@@ -262,6 +262,28 @@ describe('an import', () => {
     });
   });
 
+  it('of which one flag is too many writes nothing', async () => {
+    const room = 10_000 - Number((await database.query<{ count: string }>('SELECT count(*) FROM flags.flags')).rows[0]?.count);
+    await database.query(
+      `INSERT INTO flags.flags SELECT 'filler.' || n, '', 'ENABLED', '{"a": 1}', 'a', now(), now(), 'test', 1, NULL, NULL, '{}', '{}', NULL, NULL, '{}', NULL
+       FROM generate_series(1, $1) AS n`,
+      [room - 1],
+    );
+    const flag = { state: 'ENABLED', variants, defaultVariant: 'off' };
+    const body = {
+      format: 'flagd',
+      document: { flags: { too_many_1: flag, too_many_2: flag }, $evaluators: { too_many: { '!': [true] } } },
+    };
+    expect(await api.failure('/flags/import', { method: 'POST', body })).toMatchObject({
+      status: 409,
+      details: { limit: 'flags', max: 10_000 },
+    });
+    expect((await database.query(`SELECT 1 FROM flags.flags WHERE flag_key LIKE 'too_many%'`)).rowCount).toBe(0);
+    expect((await database.query(`SELECT 1 FROM flags.audit WHERE subject_id LIKE 'too_many%'`)).rowCount).toBe(0);
+    expect((await api.send('/flag-evaluators/too_many')).status).toBe(404);
+    await database.query(`DELETE FROM flags.flags WHERE flag_key LIKE 'filler.%'`);
+  });
+
   it('comes back from an export', async () => {
     const { document } = await api.data<FlagExport>('/flag-export');
     // A split is written as targeting there.

@@ -4,7 +4,7 @@ import { type Operator, operators } from './operators.js';
 import { type Rule, type Run } from './rule.js';
 import { isTruthy, valueAt } from './values.js';
 
-/** A definition that is no rule: where, and what is accepted there. `assertTargeting` says all of them before a flag is stored. */
+/** A definition that is no rule: where, and what is accepted there. `targetingProblems` names all of them before a flag is stored. */
 export class RuleError extends Error {
   constructor(
     readonly path: string,
@@ -26,7 +26,7 @@ export interface Scope {
   evaluatorOf: (name: string, answers: boolean) => Rule | undefined;
 }
 
-export const within = (scope: Scope, step: string, changed: Partial<Scope> = {}): Scope => ({
+const within = (scope: Scope, step: string, changed: Partial<Scope> = {}): Scope => ({
   ...scope,
   answers: false,
   ...changed,
@@ -46,8 +46,7 @@ export function compileRule(rule: unknown, scope: Scope): Rule {
 }
 
 /** What evaluates to itself needs no call. */
-export const isConstant = (rule: unknown): boolean =>
-  typeof rule !== 'object' || rule === null || (Array.isArray(rule) && rule.every(isConstant));
+const isConstant = (rule: unknown): boolean => typeof rule !== 'object' || rule === null || (Array.isArray(rule) && rule.every(isConstant));
 
 const argumentsOf = (argument: unknown): unknown[] => (Array.isArray(argument) ? argument : [argument]);
 
