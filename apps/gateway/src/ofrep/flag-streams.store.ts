@@ -28,9 +28,7 @@ export class FlagStreams implements OnModuleDestroy {
     private readonly known: KnownFlags,
     private readonly guard: KeyGuard,
   ) {
-    const changed = (): void => {
-      this.gathering ??= setTimeout(() => this.tell(), gatherMs);
-    };
+    const changed = (): void => this.gather();
     for (const followed of [known.flags, known.evaluators]) followed.onChange({ put: changed, removed: changed });
     guard.onChange((key_id) => this.endIfDead(key_id));
   }
@@ -73,8 +71,14 @@ export class FlagStreams implements OnModuleDestroy {
     for (const response of this.all()) response.end();
   }
 
+  private gather(): void {
+    this.gathering ??= setTimeout(() => this.tell(), gatherMs);
+  }
+
   private tell(): void {
     this.gathering = undefined;
+    // What this gateway knows first has no place among the changes yet.
+    if (this.known.flags.unheard || this.known.evaluators.unheard) this.gather();
     const here = this.position;
     if (positionText(here) === positionText(this.told)) return;
     this.told = here;
