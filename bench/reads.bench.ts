@@ -9,6 +9,7 @@ const inferencesEach = 20;
 const measuredModels = 100;
 const flagCount = 100;
 const held = 10_000;
+const changes = 500;
 
 interface Route {
   name: string;
@@ -88,6 +89,16 @@ async function seedFlags({ url, key }: SuiteProcesses): Promise<void> {
   }
 }
 
+/** What can be selected: a stable model. */
+async function release({ url, key }: SuiteProcesses, model_id: string): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  for (const to of ['canary', 'stable']) {
+    const body = JSON.stringify({ to, reason: 'for the read benchmark', override: true });
+    const answer = await fetch(`${url}/registry/${model_id}/status`, { method: 'POST', headers, body });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+}
+
 async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body: sent, isKnown = false }: Route): Promise<string> {
   const authorization = { authorization: `Bearer ${suite.key}` };
   const asking = { method, ...(sent !== undefined && { body: sent, headers: { 'content-type': 'application/json' } }) };
@@ -123,11 +134,35 @@ async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body
 
 const context = JSON.stringify({ context: { targetingKey: 'user-1', country: 'US', plan: 'pro' } });
 const memory = memoryOf(held);
+/** From the answer to a change until another gateway shows it, in milliseconds: one change after another, seen by asking all the time. */
+async function visibility(suite: SuiteProcesses, model_id: string): Promise<string> {
+  const other = (await suite.start('gateway')) + suite.prefix;
+  const headers = { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json' };
+  const lags: number[] = [];
+  for (let change = 0; change < changes; change++) {
+    const description = `change ${change}`;
+    const answer = await fetch(`${suite.url}/registry/${model_id}`, { method: 'PATCH', headers, body: JSON.stringify({ description }) });
+    if (!answer.ok) throw new Error(await answer.text());
+    const began = performance.now();
+    for (;;) {
+      const seen = (await (await fetch(`${other}/registry/${model_id}`, { headers })).json()) as { data: { description: string } };
+      if (seen.data.description === description) break;
+      if (performance.now() - began > 5_000) throw new Error(`${description} is not visible`);
+    }
+    lags.push(performance.now() - began);
+  }
+  lags.sort((a, b) => a - b);
+  const at = (share: number): string => lags[Math.ceil(changes * share) - 1]!.toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, at most ${at(1)} ms`;
+}
+
 const suite = await startProcesses();
+let visible = '';
 const rows: string[] = [];
 try {
   const ids = await seed(suite);
   await seedFlags(suite);
+  await release(suite, ids[0]!);
   const id = ids[0] ?? '';
   const routes: Route[] = [
     { name: 'GET /registry/{id}', path: `/registry/${id}` },
@@ -140,6 +175,7 @@ try {
       method: 'POST',
       body: JSON.stringify({ targeting_key: 'user-1' }),
     },
+    { name: 'POST /select', path: '/select', method: 'POST', body: JSON.stringify({ targeting_key: 'user-1', name: 'Bench 0' }) },
     { name: 'OFREP, one flag', path: '/ofrep/v1/evaluate/flags/bench_7', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags, known (304)', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context, isKnown: true },
@@ -148,6 +184,7 @@ try {
     rows.push(await compare(suite, route));
     console.log(rows.at(-1));
   }
+  visible = await visibility(suite, ids.at(-1)!);
 } finally {
   await suite.close();
 }
@@ -160,6 +197,7 @@ const table = [
   '| --- | --- | --- | --- | --- | --- | --- |',
   ...rows,
   '',
+  `A change shown by another gateway after its answer, ${changes} changes: ${visible}.`,
   `Memory of a gateway for ${held} models and ${held} flags, as they are held and found by every order: ${memory}.`,
 ].join('\n');
 console.log(`\n${table}`);
