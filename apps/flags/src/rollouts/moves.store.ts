@@ -44,7 +44,7 @@ export class Moves {
           percentage: 100,
           reason,
         };
-    return this.rollouts.change(manager, row, planned(row, now, change), { action: 'rollout.advance_decided', reason });
+    return this.rollouts.change(manager, row, this.planned(row, now, change), { action: 'rollout.advance_decided', reason });
   }
 
   /** All traffic back to the control, at once; the flag is free. What was planned before is not made any more. */
@@ -61,7 +61,7 @@ export class Moves {
     const status: RolloutStatus = change === 'rollback' ? 'rolled_back' : 'aborted';
     const ended: Partial<RolloutEntity> = { status, percentage: 0, outcome: reason, ended_at: now, next_tick_at: null };
     const action = change === 'rollback' ? 'rollout.rolled_back' : 'rollout.aborted';
-    return this.rollouts.change(manager, row, { ...planned(row, now, plan), ...ended }, { action, reason });
+    return this.rollouts.change(manager, row, { ...this.planned(row, now, plan), ...ended }, { action, reason });
   }
 
   /** What the registry has made is made here too. `counters`: what was counted before the candidate got traffic, of a start. */
@@ -74,7 +74,7 @@ export class Moves {
       await this.changeFlag(manager, row, { split, rollout_id: null }, reason);
       const ended: Partial<RolloutEntity> = { status: 'completed', percentage, outcome: reason, ended_at: now, next_tick_at: null };
       // Only now: until here the rollout could still be rolled back, and had to own its models for that.
-      const release = planned(row, now, { change: 'release', models, release: true, step, percentage, reason });
+      const release = this.planned(row, now, { change: 'release', models, release: true, step, percentage, reason });
       return this.rollouts.change(manager, row, { ...release, ...ended }, { action: 'rollout.completed', reason });
     }
     await this.changeFlag(manager, row, { split }, reason);
@@ -118,13 +118,14 @@ export class Moves {
     if (flag?.rollout_id !== row.rollout_id) return;
     await this.flags.change(manager, flag, change, `rollout ${row.rollout_id}: ${reason}`.slice(0, 1000));
   }
-}
 
-function planned(
-  row: RolloutEntity,
-  now: string,
-  change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'>,
-): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
-  const sequence = row.sequence + 1;
-  return { sequence, pending: { ...change, sequence, since: now, last_error: null }, next_try_at: now };
+  /** Whoever plans a change has a tick's time to make it; then others take it up. */
+  private planned(
+    row: RolloutEntity,
+    now: string,
+    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'>,
+  ): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
+    const sequence = row.sequence + 1;
+    return { sequence, pending: { ...change, sequence, since: now, last_error: null }, next_try_at: this.nextTick(now) };
+  }
 }

@@ -43,17 +43,22 @@ export class PendingExecutor {
     private readonly config: FlagsConfig,
   ) {}
 
-  /** Nothing is made, nor refused, where it is another's turn or the registry cannot be asked now. */
-  async make(rollout_id: string): Promise<Made> {
+  /** For whoever finds a change that is due: nothing where another has taken it meanwhile. */
+  async takeUp(rollout_id: string): Promise<void> {
     const claimed = await this.database.query<unknown[]>(claimStatement, [rollout_id, Math.max(1, this.config.ROLLOUT_TICK_SECONDS)]);
-    if (claimed.length === 0) return nothing;
+    if (claimed.length) await this.make(rollout_id);
+  }
+
+  /** For whoever planned it: nobody else takes it up within a tick. Nothing is made, nor refused, where the registry cannot be asked now. */
+  async make(rollout_id: string): Promise<Made> {
     const row = await this.database.manager.findOneBy(RolloutEntity, { rollout_id });
     if (!row?.pending) return nothing;
     const { sequence, models, release, reason, change } = row.pending;
-    const counters = change === 'start' ? await this.countersBefore(row) : null;
-    const answer = await this.bus
-      .ask(applyRollout, { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` })
-      .catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error)));
+    const application = { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` };
+    const [counters, answer] = await Promise.all([
+      change === 'start' ? this.countersBefore(row) : null,
+      this.bus.ask(applyRollout, application).catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error))),
+    ]);
     const refusal = answer instanceof AppError ? answer : null;
     await this.database.transaction(async (manager) => {
       const current = await this.rollouts.lock(manager, rollout_id);
@@ -65,6 +70,7 @@ export class PendingExecutor {
       else await this.rollouts.change(manager, current, this.later(current.pending, refusal, now));
     });
     this.moves.changed();
+    if (change === 'complete' && !refusal) await this.make(rollout_id);
     return { models: answer instanceof AppError ? [] : answer.models, refusal: refusal && !transient.has(refusal.code) ? refusal : null };
   }
 

@@ -62,9 +62,8 @@ export class RolloutsHandlers {
   async createRollout(input: NewRollout): Promise<RolloutChanged> {
     const plan = planOf(input);
     if (input.override) assertOverrideReason(input.reason);
-    const [candidate, control] = await this.modelsOf(input);
-    // Of what the caller may not see it says that there is none.
-    await this.bus.ask(getFlag, { flag_key: input.flag_key });
+    // Of what the caller may not see they say that there is none.
+    const [[candidate, control]] = await Promise.all([this.modelsOf(input), this.bus.ask(getFlag, { flag_key: input.flag_key })]);
     const rollout_id = `rollout_${randomBytes(6).toString('hex')}`;
     await this.database.transaction(async (manager) => {
       const flag = (await this.flags.lock(manager, input.flag_key)) ?? raise(flagNotFound(input.flag_key));
@@ -114,7 +113,7 @@ export class RolloutsHandlers {
           percentage,
           reason: input.reason,
         },
-        next_try_at: now,
+        next_try_at: this.moves.nextTick(now),
         outcome: null,
         created_at: now,
         created_by: currentCaller().actor.name,

@@ -222,7 +222,7 @@ it('gives the control all traffic in the transaction of the decision, and tells 
   expect((await row()).pending).toMatchObject({ last_error: down.message });
   services.registryAnswers = null;
   await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
-  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.make(rollout_id))));
+  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
   expect(await row()).toMatchObject({ pending: null, next_try_at: null });
   expect(services.applied).toMatchObject([
     {
@@ -269,10 +269,8 @@ it('lets go of its models only after it has completed', async () => {
   await tickOnce();
   expect((await row()).pending).toMatchObject({ change: 'complete', sequence: 2, release: false });
   await asSystem(() => replicas[0]!.pending.make(rollout_id));
-  expect(await row()).toMatchObject({ status: 'completed', percentage: 100, pending: { change: 'release', sequence: 3 } });
+  expect(await row()).toMatchObject({ status: 'completed', percentage: 100, pending: null, sequence: 3 });
   expect(await flag()).toMatchObject({ rollout_id: null, split: { weights: { new: 1_000_000, old: 0 } } });
-  await asSystem(() => replicas[0]!.pending.make(rollout_id));
-  expect((await row()).pending).toBeNull();
   expect(services.applied.map(({ release, models }) => [release, models.map(({ status }) => status)])).toEqual([
     [false, ['stable', 'deprecated']],
     [true, ['stable', 'deprecated']],
