@@ -34,6 +34,7 @@ beforeAll(async () => {
   const { key_id } = await api.data<{ key_id: string }>('/keys', { method: 'POST', body: { name: 'kept', role: 'viewer' } });
   const variants = { on: true, off: false };
   await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants, default_variant: 'off' } });
+  await api.data('/flag-evaluators/New', { method: 'PUT', body: { rule: { '==': [1, 1] } } });
   const expectations = [{ op: 'equals', value: 1 }];
   await api.data('/validation/cases', {
     method: 'POST',
@@ -69,10 +70,14 @@ beforeAll(async () => {
     data_set_id: 'a'.repeat(64),
     ...{ rollout_id: 'rollout_000000000000', candidate_model_id: model_id, guardrails: [{ metric: 'failure_rate' }] },
     'RolloutsController.createRollout.steps': [{ percentage: 100, min_duration_seconds: 0, min_samples: 0 }],
+    state: 'open',
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
     bands: { share: band, error: band, latency: band, failures: band },
+    ...{ split: { weights: { on: 1 } }, document: { flags: { kept: { state: 'ENABLED' } } } },
+    'FlagDocumentsController.importFlags.format': 'flagd',
+    'EvaluatorsController.putEvaluator.rule': { '==': [1, 1] },
   };
   routes = await declaredRoutes();
 });
@@ -169,6 +174,8 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  tables.push('flags.evaluators');
+  tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
     'validation.test_cases',
     'validation.case_revisions',

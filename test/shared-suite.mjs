@@ -28,6 +28,8 @@ const suite = await startSuite({
   health_tick_seconds: 5,
   validation_lease_seconds: 15,
   rollout_tick_seconds: 10,
+  selection_tick_seconds: 1,
+  breaker_open_seconds: 30,
 });
 const file = join(process.env.TEST_SERVERS_DIR, 'shared-suite.json');
 const root = `http://127.0.0.1:${suite.gateway.port}`;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type RunningSuite, startSuite } from '#standalone/suite.process.js';
+import { type RunningSuite, startSuite, type SuiteOptions } from '#standalone/suite.process.js';
 import { createDatabase } from '#testing/database.js';
 import { ownNats, type OwnNats } from '#testing/nats.js';
 import { ReachableSuite } from './api.harness.js';
 
-/** Below what may be configured: health, alerts and rollouts are judged often, so that tests wait less. */
+/** Below what may be configured: health, alerts, rollouts and breakers are judged often, so that tests wait less. */
 export const tickSeconds = 0.25;
 /** The same for validation runs whose replica died. */
 const leaseSeconds = 1.5;
@@ -24,7 +24,7 @@ export class TestSuite extends ReachableSuite {
   }
 
   /** With a database and a nats-server of its own, on ports that nobody else has. */
-  static async start(): Promise<TestSuite> {
+  static async start(options: Partial<SuiteOptions> = {}): Promise<TestSuite> {
     const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
     const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
     const key_pepper = randomBytes(32).toString('hex');
@@ -41,6 +41,9 @@ export class TestSuite extends ReachableSuite {
       health_tick_seconds: tickSeconds,
       validation_lease_seconds: leaseSeconds,
       rollout_tick_seconds: tickSeconds,
+      selection_tick_seconds: tickSeconds,
+      breaker_open_seconds: 1,
+      ...options,
     });
     return new TestSuite(suite, nats, database.drop, admin_key, database.url, key_pepper);
   }

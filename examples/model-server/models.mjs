@@ -3,9 +3,11 @@ import { gameFeatures, trainGameModels } from './logistic-regression.mjs';
 import { longAnswers } from './long-answers.mjs';
 
 /** In what way `long-answers` is served. */
-export const variants = ['good', 'slow', 'inaccurate', 'failing'];
+export const variants = ['good', 'slow', 'inaccurate', 'flaky', 'failing'];
 
 const slowMs = 500;
+/** A flaky one fails each so many inferences. */
+const flakyEvery = 2;
 
 /** A model that cannot answer, though the request was right. */
 export class ModelError extends Error {}
@@ -30,8 +32,10 @@ export function createModels(variant) {
     name,
     { features: gameFeatures, outputs: gameOutputs, predict: async (rows) => rows.map(predict) },
   ]);
+  let asked = 0;
   const predict = async (rows) => {
-    if (variant === 'failing') throw new ModelError('long-answers is out of memory');
+    asked += 1;
+    if (variant === 'failing' || (variant === 'flaky' && asked % flakyEvery === 0)) throw new ModelError('long-answers is out of memory');
     if (variant === 'slow') await delay(slowMs);
     return rows.map(longAnswers(variant === 'inaccurate' ? 'inaccurate' : 'accurate'));
   };

@@ -230,6 +230,17 @@ describe('the model of long answers', () => {
       expect((await fetch(failing.url + path)).status).toBe(200);
     await Promise.all([slow.close(), failing.close()]);
   });
+
+  it('answers every other inference as the flaky variant', async () => {
+    const flaky = await startModelServer({ variant: 'flaky' });
+    const statuses: number[] = [];
+    for (let asked = 0; asked < 4; asked++)
+      statuses.push(
+        (await fetch(`${flaky.url}/predict/long-answers`, { method: 'POST', body: JSON.stringify({ context_tokens: 1_000 }) })).status,
+      );
+    expect(statuses).toEqual([200, 500, 200, 500]);
+    await flaky.close();
+  });
 });
 
 describe('example model server as a program', () => {

@@ -27,11 +27,28 @@ import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
 import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
 import { RolloutsStore } from './rollouts/rollouts.store.js';
 import { TickExecutor } from './rollouts/tick.executor.js';
+import { CountedModels } from './selection/counted-models.store.js';
+import { ModelsStore } from './selection/models.store.js';
+import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
+import { SelectionHandlers } from './selection/selection.handlers.js';
+import { Selection1700000000025 } from './selection/selection.migration.js';
+import { SelectionSchedule } from './selection/selection.schedule.js';
+import { SelectionStore } from './selection/selection.store.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
-  entities: [FlagEntity, EvaluatorEntity, RolloutEntity, RolloutDecisionEntity, AuditEntity, OutboxEntity],
-  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022],
+  entities: [
+    FlagEntity,
+    EvaluatorEntity,
+    RolloutEntity,
+    RolloutDecisionEntity,
+    SelectionTickEntity,
+    ModelStateEntity,
+    BanditPoolEntity,
+    AuditEntity,
+    OutboxEntity,
+  ],
+  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025],
 };
 
 @Module({})
@@ -40,7 +57,7 @@ export class FlagsModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, RolloutsHandlers, RolloutAnalysisHandlers],
+      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, RolloutsHandlers, RolloutAnalysisHandlers, SelectionHandlers],
       providers: [
         { provide: FlagsConfig, useValue: config },
         AuditStore,
@@ -55,6 +72,10 @@ export class FlagsModule {
         RolloutsSchedule,
         RolloutRetentionStore,
         RolloutRetentionSchedule,
+        CountedModels,
+        ModelsStore,
+        SelectionStore,
+        SelectionSchedule,
       ],
     };
   }

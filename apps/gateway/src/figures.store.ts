@@ -6,6 +6,7 @@ import {
   type CountedNotice,
   getMetrics,
   getPerformance,
+  type HealthStatus,
   healthView,
   type Metrics,
   type Performance,
@@ -59,6 +60,11 @@ export class Figures implements OnModuleDestroy {
 
   performanceOf(model_id: string, say: SayAge): Promise<Performance> {
     return this.orPublished(this.kept(this.performance, getPerformance, model_id), say, () => this.published.get(model_id));
+  }
+
+  /** As metrics last published it, without asking. */
+  healthOf(model_id: string): HealthStatus {
+    return this.published.get(model_id)?.health_status ?? 'unknown';
   }
 
   onModuleDestroy(): void {

@@ -26,6 +26,8 @@ import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
 import { prefix } from './prefix.js';
 import { RootController } from './root.controller.js';
+import { SelectionController } from './selection.controller.js';
+import { SelectionStore } from './selection.store.js';
 import { ValidationController } from './validation.controller.js';
 import { WindowsController } from './windows.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
@@ -50,6 +52,7 @@ class SurfaceModule {
         EvaluatorsController,
         FlagDocumentsController,
         RolloutsController,
+        SelectionController,
         AlertsController,
         WebhooksController,
         AccessController,
@@ -62,6 +65,7 @@ class SurfaceModule {
         KnownModels,
         KnownFlags,
         Figures,
+        SelectionStore,
         InferencePublisher,
         IdempotencyStore,
       ],

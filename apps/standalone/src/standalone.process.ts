@@ -65,6 +65,8 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       health_tick_seconds: 10,
       validation_lease_seconds: 15,
       rollout_tick_seconds: 10,
+      selection_tick_seconds: 1,
+      breaker_open_seconds: 30,
     });
     stops.push(() => suite.close());
     const root = rootOf(config.HOST, port);

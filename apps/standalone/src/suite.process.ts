@@ -28,6 +28,10 @@ export interface SuiteOptions {
   validation_lease_seconds: number;
   /** As ROLLOUT_TICK_SECONDS. */
   rollout_tick_seconds: number;
+  /** As SELECTION_TICK_SECONDS. */
+  selection_tick_seconds: number;
+  /** As BREAKER_OPEN_SECONDS. */
+  breaker_open_seconds: number;
 }
 
 export interface RunningSuite extends Running {
@@ -61,7 +65,11 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       HEALTH_TICK_SECONDS: options.health_tick_seconds,
       WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,
     });
-    const flagsConfig = Object.assign(new FlagsConfig(), service, { ROLLOUT_TICK_SECONDS: options.rollout_tick_seconds });
+    const flagsConfig = Object.assign(new FlagsConfig(), service, {
+      ROLLOUT_TICK_SECONDS: options.rollout_tick_seconds,
+      SELECTION_TICK_SECONDS: options.selection_tick_seconds,
+      BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
+    });
     const [registry, metrics, validation, flags] = await Promise.all([
       add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
       add(startMetrics(metricsConfig)),

@@ -1028,6 +1028,90 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/enterprise/select": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose the model that serves a request, with those to fall back on
+         * @description Role: `client`.
+         */
+        post: operations["select"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/breakers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List circuit breakers of models that have been counted
+         * @description Role: `admin`.
+         */
+        get: operations["listBreakers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/breakers/{model_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The circuit breaker of a model
+         * @description Role: `admin`.
+         */
+        get: operations["getBreaker"];
+        /**
+         * Force a circuit breaker open or closed, or leave it to what is counted
+         * @description Role: `admin`.
+         */
+        put: operations["changeBreaker"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/bandit-pools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What bandits choose among, and what they have learned
+         * @description Role: `admin`.
+         */
+        get: operations["listPools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/enterprise/alerts": {
         parameters: {
             query?: never;
@@ -1536,6 +1620,31 @@ export interface components {
             /** @description The thing after the change; null when it was removed. */
             after: unknown;
         };
+        BanditArm: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            /** @description Its share. */
+            weight: number;
+            /** @description Its share of what falls to models with an open breaker; null: its own is. */
+            rest_weight: number | null;
+            /** @description Inferences that succeeded within the latency objective, older ones counting less. */
+            good: number;
+            /** @description All others. */
+            bad: number;
+        };
+        BanditPool: {
+            pool_id: string;
+            name: string | null;
+            sport: string | null;
+            model_type: ("transformer" | "ensemble" | "traditional_ml") | null;
+            arms: components["schemas"]["BanditArm"][];
+            /** Format: date-time */
+            settled_at: string;
+            revision: number;
+        };
         Bands: {
             /** @description A smaller one does not count. */
             low: number;
@@ -1669,6 +1778,39 @@ export interface components {
             /** @description What the answer had, shortened when it is large. */
             actual: unknown;
             reason: string;
+        };
+        CircuitBreaker: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            /**
+             * @description What was counted has made of it; `open`: it is passed over.
+             * @enum {string}
+             */
+            state: "closed" | "open" | "half_open";
+            /** @description What an admin has made of it instead. */
+            forced: ("open" | "closed") | null;
+            /** @description Name of the key that forced it. */
+            forced_by: string | null;
+            /** @description Why `state` is what it is, or why it was forced. */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description Since when `state` is so.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description `open`: when it is tried again; `half_open`: when its probes begin anew.
+             */
+            until: string | null;
+            /** @description How often it opened without a long closed time between; each opening is longer. */
+            openings: number;
+            /** @description How often it is expected to succeed within its latency objective. */
+            expected_success: number;
+            revision: number;
         };
         Comparison: {
             /**
@@ -1841,6 +1983,15 @@ export interface components {
         Evaluators: {
             /** @description In the order of their names. */
             evaluators: components["schemas"]["Evaluator"][];
+        };
+        ExcludedModel: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            /** @enum {string} */
+            reason: "STATUS" | "OUTSIDE_ROLLOUT" | "FORCED_OPEN" | "UNHEALTHY" | "BREAKER_OPEN" | "BREAKER_HALF_OPEN";
         };
         Expectation: {
             /** @description JSONPath to the value, such as $.outputs[0].data[0]. Default $, the whole answer. */
@@ -2559,6 +2710,43 @@ export interface components {
             log_threshold: number;
             mismatch: boolean;
         };
+        SelectedModel: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            name: string;
+            version: string;
+            /** @description Where and how it is called; null where the registry does not know. */
+            serving: components["schemas"]["Serving"] | null;
+        };
+        Selection: {
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            name: string;
+            version: string;
+            /** @description Where and how it is called; null where the registry does not know. */
+            serving: components["schemas"]["Serving"] | null;
+            /** @enum {string} */
+            policy: "flag" | "weighted" | "best_health" | "bandit";
+            /** @enum {string} */
+            reason: "STATIC" | "DEFAULT" | "TARGETING_MATCH" | "SPLIT" | "DISABLED" | "WEIGHTED" | "BEST_HEALTH" | "BANDIT" | "EVEN" | "PROBE" | "FALLBACK" | "LAST_ONE";
+            /** @description What the policy says and is excluded; null where the policy is followed. */
+            fallback_from: string | null;
+            /** @description To be reported with the inference, as `variant`. */
+            flag_key: string | null;
+            variant: string | null;
+            /** @description The probability of this choice over all targeting keys, as things are now. null: a flag’s targeting has decided. */
+            propensity: number | null;
+            /** @description Whom to ask when this one fails, in this order. */
+            fallbacks: components["schemas"]["SelectedModel"][];
+            /** @description Models that were asked for and are passed over, the first 20. */
+            excluded: components["schemas"]["ExcludedModel"][];
+        };
         Series: {
             /**
              * @description Unique model identifier
@@ -2830,7 +3018,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "ROLLOUT_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "ROLLOUT_NOT_RUNNING" | "ROLLED_BACK_BEFORE" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "ROLLOUT_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "ROLLOUT_NOT_RUNNING" | "ROLLED_BACK_BEFORE" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "NO_ELIGIBLE_MODEL" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -11253,6 +11441,683 @@ export interface operations {
                         /** @constant */
                         success: true;
                         data: components["schemas"]["RolloutSimulation"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    select: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Only versions of this name. */
+                    name?: string;
+                    /**
+                     * @description Only models of this sport.
+                     * @example MLB
+                     */
+                    sport?: string;
+                    /**
+                     * @description Only models of this type.
+                     * @enum {string}
+                     */
+                    model_type?: "transformer" | "ensemble" | "traditional_ml";
+                    /**
+                     * @description The flag that decides: policy `flag`.
+                     * @example mlb_transformer_v2
+                     */
+                    flag_key?: string;
+                    /**
+                     * @description Default: `flag` with a `flag_key`, else `weighted`.
+                     * @enum {string}
+                     */
+                    policy?: "flag" | "weighted" | "best_health" | "bandit";
+                    /** @description For whom: a user, a session, a request. The same key stays on its model for as long as that works. */
+                    targeting_key: string;
+                    /** @description What the flag’s targeting may look at. */
+                    context?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Selection"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listBreakers: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                state?: "closed" | "open" | "half_open";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["CircuitBreaker"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getBreaker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["CircuitBreaker"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    changeBreaker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description `open`: not served at all. `closed`: served whatever fails. `automatic`: by what is counted.
+                     * @enum {string}
+                     */
+                    state: "open" | "closed" | "automatic";
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["CircuitBreaker"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listPools: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["BanditPool"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
                     };
                 };
             };

@@ -42,7 +42,8 @@ export class AuditFilter extends PageRequest {
   @Text({
     max: 200,
     optional: true,
-    description: 'Only changes of this model, flag, test case (its baselines too), key, policy, alert rule, alert, silence or webhook.',
+    description:
+      'Only changes of this model (its breaker too), flag, test case (its baselines too), key, policy, alert rule, alert, silence or webhook.',
   })
   subject_id?: string;
 

@@ -49,6 +49,7 @@ export const statusOfCode = {
   GATE_NOT_PASSED: 422,
   TOO_MANY_REQUESTS: 429,
   INTERNAL_ERROR: 500,
+  NO_ELIGIBLE_MODEL: 503,
   SERVICE_UNAVAILABLE: 503,
 } as const;
 

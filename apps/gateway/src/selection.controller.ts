@@ -1,0 +1,128 @@
+import { Controller, Get, Post, Put } from '@nestjs/common';
+import { invalidInput } from '#contracts/errors.js';
+import { type Page, PageRequest } from '#contracts/page.js';
+import { ModelRef } from '#contracts/registry.js';
+import {
+  type BanditPool,
+  BreakerChange,
+  changeBreaker,
+  type CircuitBreaker,
+  CircuitBreakerFilter,
+  getBreaker,
+  listBreakers,
+  listPools,
+  Selection,
+  SelectionRequest,
+} from '#contracts/selection.js';
+import { type Evaluated } from '#evaluation/compiled-flag.js';
+import { type Candidate, choose } from '#evaluation/selection/choose.js';
+import { Bus } from '#runtime/bus.js';
+import { Ages, type SayAge } from './ages.decorator.js';
+import { KnownFlags } from './known-flags.store.js';
+import { KnownModels } from './known-models.store.js';
+import { flagChoiceOf, noEligibleModel, selectionOf } from './selection-answer.js';
+import { SelectionStore } from './selection.store.js';
+import { Input, Serves } from './serves.decorator.js';
+
+@Controller()
+export class SelectionController {
+  constructor(
+    private readonly bus: Bus,
+    private readonly store: SelectionStore,
+    private readonly known: KnownModels,
+    private readonly flags: KnownFlags,
+  ) {}
+
+  /** From memory alone, also while every service is away. */
+  @Post('select')
+  @Serves({
+    input: SelectionRequest,
+    output: Selection,
+    role: 'client',
+    from: 'body',
+    summary: 'Choose the model that serves a request, with those to fall back on',
+  })
+  async select(@Input() input: SelectionRequest, @Ages() say: SayAge): Promise<Selection> {
+    const { flag_key } = input;
+    if (flag_key === undefined) {
+      say(this.known.projection, this.store.breakers);
+      return this.selectByPolicy(input);
+    }
+    say(this.known.projection, this.store.breakers, this.flags.flags, this.flags.evaluators);
+    return this.selectByFlag(flag_key, input);
+  }
+
+  @Get('breakers')
+  @Serves({ ...listBreakers, role: 'admin', from: 'query', summary: 'List circuit breakers of models that have been counted' })
+  listBreakers(@Input() input: CircuitBreakerFilter): Promise<Page<CircuitBreaker>> {
+    return this.bus.ask(listBreakers, input);
+  }
+
+  @Get('breakers/:model_id')
+  @Serves({ ...getBreaker, role: 'admin', path: ['model_id'], from: 'query', summary: 'The circuit breaker of a model' })
+  getBreaker(@Input() input: ModelRef): Promise<CircuitBreaker> {
+    return this.bus.ask(getBreaker, input);
+  }
+
+  @Put('breakers/:model_id')
+  @Serves({
+    ...changeBreaker,
+    role: 'admin',
+    path: ['model_id'],
+    from: 'body',
+    summary: 'Force a circuit breaker open or closed, or leave it to what is counted',
+  })
+  async changeBreaker(@Input() input: BreakerChange): Promise<CircuitBreaker> {
+    const breaker = await this.bus.ask(changeBreaker, input);
+    this.store.breakers.learn(breaker);
+    return breaker;
+  }
+
+  @Get('bandit-pools')
+  @Serves({ ...listPools, role: 'admin', from: 'query', summary: 'What bandits choose among, and what they have learned' })
+  listPools(@Input() input: PageRequest): Promise<Page<BanditPool>> {
+    return this.bus.ask(listPools, input);
+  }
+
+  private selectByPolicy({ policy = 'weighted', targeting_key, name, sport, model_type }: SelectionRequest): Selection {
+    if (policy === 'flag') throw invalidInput([{ field: 'flag_key', accepted: 'the flag that decides, with the policy flag' }]);
+    if (name === undefined && sport === undefined && model_type === undefined)
+      throw invalidInput([{ field: 'name', accepted: 'at least one of name, sport, model_type and flag_key' }]);
+    const wanted = { name, sport, model_type };
+    const { weights, rest } = policy === 'bandit' ? this.store.weights(wanted) : { weights: null, rest: null };
+    const choice = choose({ policy, targeting_key, candidates: this.store.wanted(wanted), weights, rest, flag: null });
+    if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
+    this.store.probe(choice.chosen.model.model_id);
+    return selectionOf(policy, choice, weights !== null, null);
+  }
+
+  private async selectByFlag(flag_key: string, input: SelectionRequest): Promise<Selection> {
+    const { targeting_key, policy = 'flag', context } = input;
+    if (policy !== 'flag') throw invalidInput([{ field: 'policy', value: policy, accepted: 'flag, or no flag_key' }]);
+    for (const field of ['name', 'sport', 'model_type'] as const)
+      if (input[field] !== undefined) throw invalidInput([{ field, value: input[field], accepted: 'nothing beside a flag_key' }]);
+    const compiled = await this.flags.require(flag_key);
+    const { flag } = compiled;
+    if (Object.keys(flag.variant_models).length === 0)
+      throw invalidInput([{ field: 'flag_key', value: flag_key, accepted: 'a flag whose variants are bound to models' }]);
+    const evaluated = compiled.evaluate({ ...context, targetingKey: targeting_key }, Date.now());
+    const candidates = this.candidatesOf(Object.values(flag.variant_models), evaluated);
+    const choice = choose({ policy, targeting_key, candidates, weights: null, rest: null, flag: flagChoiceOf(flag, evaluated) });
+    if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
+    this.store.probe(choice.chosen.model.model_id);
+    return selectionOf(policy, choice, false, { flag, evaluated });
+  }
+
+  /** The flag's own models, and to fall back on the stable ones of the same name, or of the same sport and type. */
+  private candidatesOf(bound: string[], { model_id }: Evaluated): Candidate[] {
+    const own = [...new Set(bound)].flatMap((id) => this.known.projection.get(id) ?? []);
+    const first = own.find((model) => model.model_id === model_id) ?? own[0];
+    if (!first) return [];
+    const { name, sport, model_type } = first;
+    const others = [...this.store.wanted({ name }), ...(sport === null ? [] : this.store.wanted({ sport, model_type }))];
+    const candidates = new Map(own.map((model) => [model.model_id, this.store.candidate(model)]));
+    for (const other of others)
+      if (other.model.status === 'stable' && !candidates.has(other.model.model_id)) candidates.set(other.model.model_id, other);
+    return [...candidates.values()];
+  }
+}

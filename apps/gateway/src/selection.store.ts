@@ -1,0 +1,132 @@
+import { Injectable } from '@nestjs/common';
+import { inScope, isNarrowed } from '#contracts/access.js';
+import { type Model } from '#contracts/registry.js';
+import {
+  type BanditPool,
+  breakersView,
+  type CircuitBreaker,
+  type ModelsWanted,
+  poolIdOf,
+  poolsView,
+  usePool,
+} from '#contracts/selection.js';
+import { probes } from '#evaluation/selection/breaker.js';
+import { type Candidate } from '#evaluation/selection/choose.js';
+import { isWanted } from '#evaluation/selection/wanted.js';
+import { type Weights } from '#evaluation/selection/weights.js';
+import { Bus } from '#runtime/bus.js';
+import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { Logger } from '#runtime/logger.js';
+import { type Followed, Views } from '#runtime/views.js';
+import { Figures } from './figures.store.js';
+import { KnownModels } from './known-models.store.js';
+
+const keptLists = 1_000;
+/** The flags service lets a pool go that it is not told of for an hour. */
+const tellEveryMs = 60_000;
+/** What a uniform prior expects of a model of which nothing is known. */
+const unknownSuccess = 0.5;
+
+/** What selection looks at, all of it in memory: models, their health, their breakers and the weights of bandits. */
+@Injectable()
+export class SelectionStore {
+  readonly breakers: Followed<CircuitBreaker>;
+  private readonly pools: Followed<BanditPool>;
+  /** Models by what is asked for, until any model changes. */
+  private readonly lists = new Map<string, Model[]>();
+  private readonly poolIds = new Map<string, string>();
+  private readonly told = new Map<string, number>();
+  /** How often a half-open model was chosen here since `since`. */
+  private readonly probed = new Map<string, { since: string; count: number }>();
+
+  constructor(
+    views: Views,
+    private readonly bus: Bus,
+    private readonly known: KnownModels,
+    private readonly figures: Figures,
+    private readonly logger: Logger,
+  ) {
+    this.breakers = views.follow(breakersView);
+    this.pools = views.follow(poolsView);
+    known.projection.onChange({ put: () => this.lists.clear(), removed: () => this.lists.clear() });
+  }
+
+  /** What was meant and the caller may see. */
+  wanted(wanted: ModelsWanted): Candidate[] {
+    const key = keyOf(wanted);
+    const models = this.lists.get(key) ?? this.list(key, wanted);
+    const { scope } = currentCaller().actor;
+    return (isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models).map((model) => this.candidate(model));
+  }
+
+  candidate(model: Model): Candidate {
+    const breaker = this.breakers.get(model.model_id);
+    return {
+      model,
+      health_status: this.figures.healthOf(model.model_id),
+      breaker: breaker?.state ?? 'closed',
+      forced: breaker?.forced ?? null,
+      probes_left: breaker?.state === 'half_open' ? this.probesLeft(breaker) : 0,
+      success: breaker?.expected_success ?? unknownSuccess,
+    };
+  }
+
+  /** A half-open model was chosen: of each gateway it gets so many inferences until it is judged. */
+  probe(model_id: string): void {
+    const breaker = this.breakers.get(model_id);
+    if (breaker?.state !== 'half_open') return;
+    this.probed.set(model_id, { since: breaker.since, count: probes - this.probesLeft(breaker) + 1 });
+  }
+
+  /** The weights of a pool, null until the flags service has weighed it; asked for a pool it hears that it is served. */
+  weights(wanted: ModelsWanted): { weights: Weights | null; rest: Weights | null } {
+    const key = keyOf(wanted);
+    const pool_id = this.poolIds.get(key) ?? poolIdOf(wanted);
+    if (this.poolIds.size >= keptLists) this.poolIds.clear();
+    this.poolIds.set(key, pool_id);
+    this.tell(pool_id, wanted);
+    return weightsOf(this.pools.get(pool_id));
+  }
+
+  private probesLeft({ model_id, since }: CircuitBreaker): number {
+    const probed = this.probed.get(model_id);
+    return probed?.since === since ? Math.max(0, probes - probed.count) : probes;
+  }
+
+  private list(key: string, wanted: ModelsWanted): Model[] {
+    if (this.lists.size >= keptLists) this.lists.clear();
+    const models = [...this.known.projection.values()].filter((model) => isWanted(wanted, model));
+    this.lists.set(key, models);
+    return models;
+  }
+
+  /** Whether it is heard makes no difference to the answer: without weights all are alike, and the next one tells it again. */
+  private tell(pool_id: string, { name, sport, model_type }: ModelsWanted): void {
+    const now = performance.now();
+    if (now - (this.told.get(pool_id) ?? -Infinity) < tellEveryMs) return;
+    if (this.told.size >= keptLists) this.told.clear();
+    this.told.set(pool_id, now);
+    runAs(system('gateway'), () => this.bus.ask(usePool, { name, sport, model_type })).catch((error: unknown) => {
+      this.told.delete(pool_id);
+      this.logger.debug(`The flags service was not told of a bandit pool: ${String(error)}`, 'selection');
+    });
+  }
+}
+
+const keyOf = ({ name, sport, model_type }: ModelsWanted): string => `${model_type ?? ''} ${sport ?? ''} ${name ?? ''}`;
+
+const weighed = new WeakMap<BanditPool, { weights: Weights | null; rest: Weights | null }>();
+const unweighed = { weights: null, rest: null };
+
+function weightsOf(pool: BanditPool | undefined): { weights: Weights | null; rest: Weights | null } {
+  if (!pool?.arms.length) return unweighed;
+  const before = weighed.get(pool);
+  if (before) return before;
+  const rest = pool.arms.filter(({ rest_weight }) => rest_weight !== null);
+  const after = {
+    weights: Object.fromEntries(pool.arms.map(({ model_id, weight }) => [model_id, weight])),
+    rest: rest.length ? Object.fromEntries(rest.map(({ model_id, rest_weight }) => [model_id, rest_weight!])) : null,
+  };
+  weighed.set(pool, after);
+  return after;
+}
