@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { factStream } from '#contracts/alerts.js';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Flag } from '#contracts/flags.js';
 import { type Model } from '#contracts/registry.js';
-import { type Rollout, type RolloutAnalysis, type RolloutDecision, type RolloutSimulation } from '#contracts/rollouts.js';
+import { type Rollout, type RolloutAnalysis, type RolloutDecision, type RolloutSimulation, subjectOfRollout } from '#contracts/rollouts.js';
 import { type Api, eventually } from './api.harness.js';
 import { type Behaviour, Traffic } from './rollout-traffic.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -141,6 +144,12 @@ describe('a guarded rollout', () => {
     expect(await freeFlag(story)).toMatchObject({ rollout_id: null, split: { weights: { new: 0, old: 1_000_000 } } });
     expect(await freeModel(story.candidate)).toMatchObject({ status: 'development', rollout_percentage: 0, rollout_id: null });
     expect(await freeModel(story.stable)).toMatchObject({ status: 'stable', rollout_percentage: 100, rollout_id: null });
+
+    const connection = await connect({ servers: suite.nats_url });
+    const streams = (await jetstreamManager(connection)).streams;
+    const fact = await streams.getMessage(factStream.name, { last_by_subj: subjectOfRollout('rolled_back') });
+    await connection.close();
+    expect(fact?.json()).toMatchObject({ rollout_id: created.rollout_id, event: 'rolled_back', reason: ended.outcome });
 
     const body = { flag_key: story.flag_key, candidate_model_id: story.candidate.model_id, ...override };
     expect(await api.failure('/rollouts', { method: 'POST', body })).toMatchObject({

@@ -27,7 +27,7 @@ export class Moves {
   async planAdvance(manager: EntityManager, row: RolloutEntity, now: string, reason: string): Promise<RolloutEntity> {
     const next = row.plan.steps[row.step + 1];
     const [candidate, control] = row.models;
-    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'> = next
+    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'> = next
       ? {
           change: 'advance',
           models: onCanary(row, row.control_status, next.percentage),
@@ -123,9 +123,9 @@ export class Moves {
   private planned(
     row: RolloutEntity,
     now: string,
-    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'>,
+    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'>,
   ): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
     const sequence = row.sequence + 1;
-    return { sequence, pending: { ...change, sequence, since: now, last_error: null }, next_try_at: this.nextTick(now) };
+    return { sequence, pending: { ...change, sequence, since: now, last_error: null, told: false }, next_try_at: this.nextTick(now) };
   }
 }

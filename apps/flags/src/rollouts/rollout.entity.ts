@@ -23,6 +23,8 @@ export interface PlannedChange extends PendingChange {
   step: number;
   percentage: number;
   reason: string;
+  /** Whether JetStream has what is to be told of it. */
+  told: boolean;
 }
 
 /** A rollout and all that the next tick starts from: whichever replica takes it. */

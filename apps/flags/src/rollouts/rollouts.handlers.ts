@@ -112,6 +112,7 @@ export class RolloutsHandlers {
           step: 0,
           percentage,
           reason: input.reason,
+          told: false,
         },
         next_try_at: this.moves.nextTick(now),
         outcome: null,

@@ -21,6 +21,7 @@ import { planOf } from './plan.js';
 import { RolloutRetentionStore } from './retention.store.js';
 import { RolloutDecisionEntity, RolloutEntity } from './rollout.entity.js';
 import { RolloutsStore } from './rollouts.store.js';
+import { type RolloutFacts } from './rollout-facts.publisher.js';
 import { TickExecutor } from './tick.executor.js';
 
 const flag_key = 'rolled';
@@ -66,6 +67,16 @@ class OtherServices {
       return { models: [] };
     },
   } as unknown as Bus;
+
+  natsAway = false;
+  readonly told: string[] = [];
+  readonly facts = {
+    tell: ({ pending }: RolloutEntity): Promise<boolean> => {
+      if (this.natsAway) return Promise.resolve(pending!.told);
+      if (!pending!.told) this.told.push(pending!.change);
+      return Promise.resolve(true);
+    },
+  } as RolloutFacts;
 
   count(candidate: number, candidateFailed: number, control: number, controlFailed: number): void {
     this.candidate = { total: this.candidate.total + candidate, failed: this.candidate.failed + candidateFailed };
@@ -113,7 +124,7 @@ beforeEach(async () => {
     const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), config);
     return {
       ticks: new TickExecutor(database, services.bus, rollouts, moves),
-      pending: new PendingExecutor(database, services.bus, rollouts, moves, config),
+      pending: new PendingExecutor(database, services.bus, rollouts, moves, services.facts, config),
     };
   });
   const now = new Date().toISOString();
@@ -204,6 +215,7 @@ it('counts what came while metrics was away once it answers, and not what it los
 });
 
 it('gives the control all traffic in the transaction of the decision, and tells the registry as soon as it can', async () => {
+  services.natsAway = true;
   const down = new AppError('SERVICE_UNAVAILABLE', 'The registry service is not available');
   services.registryAnswers = down;
   for (let tick = 0; tick < 6; tick++) {
@@ -220,10 +232,15 @@ it('gives the control all traffic in the transaction of the decision, and tells 
   expect(await flag()).toMatchObject({ rollout_id: null, split: { weights: { new: 0, old: 1_000_000 } } });
   await asSystem(() => replicas[1]!.pending.make(rollout_id));
   expect((await row()).pending).toMatchObject({ last_error: down.message });
+  // What is told already is not told again.
+  services.natsAway = false;
+  await asSystem(() => replicas[1]!.pending.make(rollout_id));
+  expect((await row()).pending).toMatchObject({ told: true });
   services.registryAnswers = null;
   await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
   await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
   expect(await row()).toMatchObject({ pending: null, next_try_at: null });
+  expect(services.told).toEqual(['rollback']);
   expect(services.applied).toMatchObject([
     {
       sequence: 2,
