@@ -48,7 +48,9 @@ class OtherServices {
   candidate = { total: 0, failed: 0 };
   control = { total: 0, failed: 0 };
   metricsAway = false;
-  registryAnswers: AppError | null = null;
+  registryAnswers: Error | null = null;
+  /** Thrown once, after the registry has made a change: as if whoever asked died before it heard so. */
+  diesAfterwards: Error | null = null;
   readonly applied: { sequence: number; models: RolledModel[]; release: boolean }[] = [];
 
   readonly bus = {
@@ -64,6 +66,9 @@ class OtherServices {
       }
       if (this.registryAnswers) throw this.registryAnswers;
       this.applied.push(input);
+      const death = this.diesAfterwards;
+      this.diesAfterwards = null;
+      if (death) throw death;
       return { models: [] };
     },
   } as unknown as Bus;
@@ -276,6 +281,28 @@ it('moves nothing for an advance before the registry has it, and gives one up fo
   services.registryAnswers = null;
   await asSystem(() => replicas[0]!.pending.make(rollout_id));
   expect(services.applied.map(({ sequence }) => sequence)).toEqual([3]);
+});
+
+it('goes on with an advance whose replica died after the registry had made it', async () => {
+  const audit = new AuditStore(database);
+  const rollouts = new RolloutsStore(database, audit);
+  const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), new FlagsConfig());
+  await asSystem(() =>
+    database.transaction(async (manager) => {
+      await moves.planAdvance(manager, await rollouts.lock(manager, rollout_id), new Date().toISOString(), 'a test');
+    }),
+  );
+  services.diesAfterwards = new Error('killed');
+  await expect(asSystem(() => replicas[0]!.pending.make(rollout_id))).rejects.toThrow('killed');
+  expect(await row()).toMatchObject({ step: 0, percentage: 10, pending: { change: 'advance', sequence: 2 } });
+  // Not before its tick is over.
+  await asSystem(() => replicas[1]!.pending.takeUp(rollout_id));
+  expect(services.applied).toHaveLength(1);
+  await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
+  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
+  expect(services.applied.map(({ sequence }) => sequence)).toEqual([2, 2]);
+  expect(await row()).toMatchObject({ step: 1, percentage: 100, pending: null });
+  expect((await flag()).split).toMatchObject({ weights: { new: 1_000_000, old: 0 } });
 });
 
 it('lets go of its models only after it has completed', async () => {
