@@ -230,4 +230,33 @@ describe('a guarded rollout', () => {
     await api.data(`/flags/${flag_key}`, { method: 'PATCH', body: { state: 'DISABLED' } });
     expect(await refused({})).toMatchObject([{ field: 'flag_key' }]);
   });
+
+  it('is listed page by page, and seen by keys of its models alone', async () => {
+    const { stable, create } = await scene(fine);
+    const created = await create();
+    const all = await api.data<Rollout[]>('/rollouts');
+    expect(all[0]).toMatchObject({ rollout_id: created.rollout_id });
+    const from = (cursor: string): ReturnType<typeof api.envelope<Rollout[]>> => api.envelope(`/rollouts?limit=2${cursor}`);
+    const paged: string[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      const { data, page } = await from(cursor);
+      paged.push(...data.map(({ rollout_id }) => rollout_id));
+      cursor = page?.next_cursor ? `&cursor=${page.next_cursor}` : undefined;
+    }
+    expect(paged).toEqual(all.map(({ rollout_id }) => rollout_id));
+
+    const [own, others] = await Promise.all([
+      suite.withRole('viewer', { names: [stable.name] }),
+      suite.withRole('releaser', { names: ['Something else'] }),
+    ]);
+    expect((await own.data<Rollout[]>('/rollouts')).map(({ rollout_id }) => rollout_id)).toEqual([created.rollout_id]);
+    expect(await own.data(`/rollouts/${created.rollout_id}`)).toMatchObject({ status: 'running' });
+    expect(await others.data('/rollouts')).toEqual([]);
+    const unseen = { status: 404, code: 'ROLLOUT_NOT_FOUND' };
+    expect(await others.failure(`/rollouts/${created.rollout_id}`)).toMatchObject(unseen);
+    expect(await others.failure(`/rollouts/${created.rollout_id}/analysis`)).toMatchObject(unseen);
+    const abort = { method: 'POST', body: { reason: 'not mine' } };
+    expect(await others.failure(`/rollouts/${created.rollout_id}/abort`, abort)).toMatchObject(unseen);
+    await act(created, 'abort');
+  });
 });
