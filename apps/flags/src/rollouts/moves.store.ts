@@ -56,7 +56,7 @@ export class Moves {
     reason: string,
   ): Promise<RolloutEntity> {
     const started = row.started_at !== null;
-    await this.changeFlag(manager, row, { ...(started && { split: splitAt(row, row.salt, 0) }), rollout_id: null }, reason);
+    await this.changeFlag(manager, row, { ...(started && { split: splitAt(row, 0) }), rollout_id: null }, reason);
     const plan = { change, models: withdrawn(row, row.control_status), release: true, step: row.step, percentage: 0, reason };
     const status: RolloutStatus = change === 'rollback' ? 'rolled_back' : 'aborted';
     const ended: Partial<RolloutEntity> = { status, percentage: 0, outcome: reason, ended_at: now, next_tick_at: null };
@@ -69,7 +69,7 @@ export class Moves {
     const { change, models, step, percentage, reason } = row.pending!;
     const done: Partial<RolloutEntity> = { pending: null, next_try_at: null };
     if (change === 'rollback' || change === 'abort' || change === 'release') return this.rollouts.change(manager, row, done);
-    const split = splitAt(row, row.salt, percentage);
+    const split = splitAt(row, percentage);
     if (change === 'complete') {
       await this.changeFlag(manager, row, { split, rollout_id: null }, reason);
       const ended: Partial<RolloutEntity> = { status: 'completed', percentage, outcome: reason, ended_at: now, next_tick_at: null };

@@ -71,9 +71,6 @@ export class RolloutEntity {
   @Column('jsonb')
   plan!: RolloutPlan;
 
-  @Column('text')
-  salt!: string;
-
   @Column('boolean')
   override!: boolean;
 
@@ -95,10 +92,6 @@ export class RolloutEntity {
 
   @Column('jsonb', { nullable: true })
   last_counters!: Counters | null;
-
-  /** When the last counters were read, by the clock of metrics. */
-  @Column('timestamptz', { nullable: true, transformer: instant })
-  counted_at!: string | null;
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   candidate_heard_at!: string | null;

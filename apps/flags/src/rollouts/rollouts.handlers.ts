@@ -88,8 +88,6 @@ export class RolloutsHandlers {
         step: 0,
         percentage: 0,
         plan,
-        // Another salt in each rollout, so that it is not always the same who try first; the same in all its steps.
-        salt: rollout_id,
         override: input.override ?? false,
         reason: input.reason,
         tick: 0,
@@ -97,7 +95,6 @@ export class RolloutsHandlers {
         analysis: newAnalysis(plan),
         first_counters: null,
         last_counters: null,
-        counted_at: null,
         candidate_heard_at: null,
         control_heard_at: null,
         next_tick_at: null,
