@@ -191,7 +191,7 @@ describe('the policy flag', () => {
 
   it('does what the flag says, also with a canary of whatever share', () => {
     expect(chosen(asked(three))).toMatchObject({ way: 'policy', propensity: 0.75, chosen: { model: { model_id: 'b' } } });
-    const canary = [three[0]!, candidate('b', { status: 'canary', rollout_percentage: 1 })];
+    const canary = [three[0]!, candidate('b', { status: 'canary', rollout_percentage: 0 })];
     expect(chosen(asked(canary))).toMatchObject({ way: 'policy', chosen: { model: { model_id: 'b' } } });
   });
 

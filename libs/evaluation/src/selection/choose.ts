@@ -76,12 +76,12 @@ interface Ground {
  * exclusions alone when nothing is left.
  */
 export function choose(question: Question): Choice | { excluded: Exclusion[] } {
-  const servable = question.candidates.filter((candidate) => hardReason(candidate) === null);
+  const servable = question.candidates.filter((candidate) => hardReason(question, candidate) === null);
   const canaryLots = canaryLotsOf(servable);
   const canary =
     question.flag !== null ? (question.flag.model_id ?? noCanary) : drawnOrder(canarySalt, question.targeting_key, canaryLots)[0]!;
   const ground = groundOf(servable, canary);
-  const excluded = exclusionsOf(question.candidates, ground);
+  const excluded = exclusionsOf(question, ground);
   if (ground.eligible.length === 0) return { excluded };
 
   const first = firstChoice(question, ground, canary);
@@ -99,9 +99,9 @@ export function choose(question: Question): Choice | { excluded: Exclusion[] } {
 }
 
 /** Why a model is served to nobody, whatever happens to the others. */
-function hardReason({ model, forced }: Candidate): ExclusionReason | null {
+function hardReason({ flag }: Question, { model, forced }: Candidate): ExclusionReason | null {
   if (model.status !== 'stable' && model.status !== 'canary') return 'STATUS';
-  if (model.status === 'canary' && model.rollout_percentage === 0) return 'OUTSIDE_ROLLOUT';
+  if (model.status === 'canary' && model.rollout_percentage === 0 && flag === null) return 'OUTSIDE_ROLLOUT';
   return forced === 'open' ? 'FORCED_OPEN' : null;
 }
 
@@ -135,11 +135,11 @@ function leastBad(pool: readonly Candidate[]): Candidate[] {
   return [];
 }
 
-function exclusionsOf(candidates: readonly Candidate[], { pool, eligible }: Ground): Exclusion[] {
-  return candidates.flatMap((candidate): Exclusion[] => {
+function exclusionsOf(question: Question, { pool, eligible }: Ground): Exclusion[] {
+  return question.candidates.flatMap((candidate): Exclusion[] => {
     if (eligible.includes(candidate)) return [];
     const { model_id } = candidate.model;
-    const reason = hardReason(candidate) ?? (pool.includes(candidate) ? softReason(candidate) : 'OUTSIDE_ROLLOUT');
+    const reason = hardReason(question, candidate) ?? (pool.includes(candidate) ? softReason(candidate) : 'OUTSIDE_ROLLOUT');
     return [{ model_id, reason: reason ?? 'OUTSIDE_ROLLOUT' }];
   });
 }
