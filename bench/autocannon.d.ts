@@ -9,6 +9,7 @@ declare module 'autocannon' {
     path: string;
     method: 'GET' | 'POST';
     headers: Record<string, string>;
+    body?: string;
     onResponse: (status: number, body: string) => void;
   }
   interface Options {

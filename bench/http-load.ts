@@ -9,6 +9,11 @@ export const connections = 64;
 export interface Asked {
   path: string;
   method?: 'GET' | 'POST';
+  headers?: Record<string, string>;
+  /** JSON. */
+  body?: string;
+  /** Default 200. */
+  status?: number;
   /** Whether this is the right answer: a fast wrong one is none. */
   accepts: (body: string) => boolean;
 }
@@ -38,26 +43,30 @@ export async function httpLoad(
     url: origin,
     connections,
     ...load,
-    requests: requests.map(({ path, method = 'GET', accepts }) => ({
+    requests: requests.map(({ path, method = 'GET', accepts, status: expected = 200, body: sent, headers: own }) => ({
       path,
       method,
-      headers,
-      onResponse: (_status, body) => {
+      headers: { ...headers, ...own, ...(sent !== undefined && { 'content-type': 'application/json' }) },
+      ...(sent !== undefined && { body: sent }),
+      onResponse: (status, body) => {
         answered += 1;
         latest = performance.now();
-        if (!accepts(body)) wrong ??= `${method} ${path} answers ${body}`;
+        if (status !== expected || !accepts(body)) wrong ??= `${method} ${path} answers ${status} ${body}`;
       },
     })),
   });
-  const { non2xx, errors, timeouts } = result;
-  if (wrong !== undefined || non2xx + errors + timeouts > 0)
-    throw new Error(`${origin}: ${JSON.stringify({ non2xx, errors, timeouts, wrong })}`);
+  const { errors, timeouts } = result;
+  if (wrong !== undefined || errors + timeouts > 0) throw new Error(`${origin}: ${JSON.stringify({ errors, timeouts, wrong })}`);
   if ('amount' in load && answered !== load.amount) throw new Error(`${origin}: ${answered} of ${load.amount} requests were answered`);
   return { rate: (answered * 1_000) / (latest - began), p50: result.latency.p50, p99: result.latency.p99 };
 }
 
-/** The limit of HTTP here: a process with a bare Fastify route that answers `body`. */
-export async function startBare(suite: SuiteProcesses, body: string): Promise<{ load(duration: number): Promise<Figure>; stop(): void }> {
+/** The limit of HTTP here: a process with a bare Fastify route that answers `body`, to a GET unless `like` says otherwise. */
+export async function startBare(
+  suite: SuiteProcesses,
+  body: string,
+  like: Omit<Asked, 'path' | 'accepts'> = {},
+): Promise<{ load(duration: number): Promise<Figure>; stop(): void }> {
   const file = join(suite.directory, 'body.json');
   writeFileSync(file, body);
   const port = String(await freePort());
@@ -65,7 +74,7 @@ export async function startBare(suite: SuiteProcesses, body: string): Promise<{ 
   const origin = `http://127.0.0.1:${port}`;
   await untilOk(origin);
   return {
-    load: (duration) => httpLoad(origin, [{ path: '/', accepts: (answer) => answer === body }], { duration }),
+    load: (duration) => httpLoad(origin, [{ ...like, path: '/', accepts: (answer) => answer === body }], { duration }),
     stop: () => void child.kill('SIGTERM'),
   };
 }

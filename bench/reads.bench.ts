@@ -1,15 +1,23 @@
 import { parseArgs } from 'node:util';
 import { connections, type Figure, httpLoad, startBare } from './http-load.js';
 import { machineLine, spread, writeSection } from './measurement.js';
+import { memoryOf } from './projection-memory.js';
 import { type SuiteProcesses, startProcesses } from './suite.processes.js';
 
 const modelCount = 1_000;
 const inferencesEach = 20;
 const measuredModels = 100;
+const flagCount = 100;
+const held = 10_000;
 
 interface Route {
   name: string;
   path: string;
+  method?: 'GET' | 'POST';
+  /** JSON. */
+  body?: string;
+  /** Asked with the ETag of the answer before. */
+  isKnown?: boolean;
 }
 
 const { values } = parseArgs({
@@ -17,6 +25,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
+    only: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
 });
@@ -62,12 +71,37 @@ async function seed({ url, key }: SuiteProcesses): Promise<string[]> {
   return ids;
 }
 
-async function compare(suite: SuiteProcesses, { name, path }: Route): Promise<string> {
-  const headers = { authorization: `Bearer ${suite.key}` };
-  const body = await (await fetch(suite.url + path, { headers })).text();
-  const bare = await startBare(suite, body);
-  const asked = [{ path: suite.prefix + path, accepts: (answer: string) => answer === body }];
-  const load = (): Promise<Figure> => httpLoad(suite.origin, asked, { duration: seconds }, headers);
+/** A rule and a split: a third by country, of the others 30 %. */
+const flagOf = (index: number): object => ({
+  flag_key: `bench_${index}`,
+  variants: { on: true, off: false },
+  default_variant: 'off',
+  targeting: { if: [{ '==': [{ var: 'country' }, 'CA'] }, 'on', null] },
+  split: { weights: { on: 30, off: 70 } },
+});
+
+async function seedFlags({ url, key }: SuiteProcesses): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  for (let index = 0; index < flagCount; index++) {
+    const answer = await fetch(`${url}/flags`, { method: 'POST', headers, body: JSON.stringify(flagOf(index)) });
+    if (!answer.ok) throw new Error(await answer.text());
+  }
+}
+
+async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body: sent, isKnown = false }: Route): Promise<string> {
+  const authorization = { authorization: `Bearer ${suite.key}` };
+  const asking = { method, ...(sent !== undefined && { body: sent, headers: { 'content-type': 'application/json' } }) };
+  const answer = await fetch(suite.url + path, { ...asking, headers: { ...authorization, ...asking.headers } });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+  const body = isKnown ? '' : await answer.text();
+  const like = {
+    method,
+    body: sent,
+    ...(isKnown && { status: 304, headers: { 'if-none-match': answer.headers.get('etag') ?? '' } }),
+  };
+  const bare = await startBare(suite, body, like);
+  const asked = [{ ...like, path: suite.prefix + path, accepts: (text: string) => text === body }];
+  const load = (): Promise<Figure> => httpLoad(suite.origin, asked, { duration: seconds }, authorization);
   const ours: Figure[] = [];
   const theirs: Figure[] = [];
   // The first requests meet code that is not compiled yet.
@@ -87,17 +121,29 @@ async function compare(suite: SuiteProcesses, { name, path }: Route): Promise<st
   return `| \`${name}\` | ${body.length} | ${column(ours, 'rate')} | ${column(ours, 'p50', 0)} | ${column(ours, 'p99', 0)} | ${column(theirs, 'rate')} | ${spread(ratios, 3)} |`;
 }
 
+const context = JSON.stringify({ context: { targetingKey: 'user-1', country: 'US', plan: 'pro' } });
+const memory = memoryOf(held);
 const suite = await startProcesses();
 const rows: string[] = [];
 try {
   const ids = await seed(suite);
+  await seedFlags(suite);
   const id = ids[0] ?? '';
   const routes: Route[] = [
     { name: 'GET /registry/{id}', path: `/registry/${id}` },
     { name: 'GET /registry?limit=50', path: '/registry?limit=50' },
     { name: 'GET /registry/{id}/metrics', path: `/registry/${id}/metrics` },
     { name: 'GET /registry/{id}/health', path: `/registry/${id}/health` },
-  ];
+    {
+      name: 'POST /flags/{key}/evaluate',
+      path: '/flags/bench_7/evaluate',
+      method: 'POST',
+      body: JSON.stringify({ targeting_key: 'user-1' }),
+    },
+    { name: 'OFREP, one flag', path: '/ofrep/v1/evaluate/flags/bench_7', method: 'POST', body: context },
+    { name: 'OFREP, all 100 flags', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context },
+    { name: 'OFREP, all 100 flags, known (304)', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context, isKnown: true },
+  ].filter(({ name }) => values.only === undefined || name.includes(values.only)) as Route[];
   for (const route of routes) {
     rows.push(await compare(suite, route));
     console.log(rows.at(-1));
@@ -113,6 +159,8 @@ const table = [
   '| route | bytes | requests/s | p50 ms | p99 ms | bare Fastify requests/s | ratio |',
   '| --- | --- | --- | --- | --- | --- | --- |',
   ...rows,
+  '',
+  `Memory of a gateway for ${held} models and ${held} flags, as they are held and found by every order: ${memory}.`,
 ].join('\n');
 console.log(`\n${table}`);
 if (values.write) writeSection('reads', table);

@@ -30,7 +30,10 @@ export function badJson(field: Field): BadValue[] {
   const type = field.schema.type as string | undefined;
   if (field.part) return field.schema.type === 'array' ? badParts(field) : [...wrongTypes('object'), ...unlessNullable(field)];
   if (type === undefined) return [...badFreeJson, ...unlessNullable(field)];
-  if (type === 'object') return [...wrongTypes('object'), ...unlessNullable(field), ...badFreeJson.map(inObject), json('no key', {})];
+  if (type === 'object') {
+    const empty = field.schema.minProperties === undefined ? [] : [json('no key', {})];
+    return [...wrongTypes('object'), ...unlessNullable(field), ...badFreeJson.map(inObject), ...empty];
+  }
   const bad = [...wrongTypes(type), ...unlessNullable(field)];
   if (type === 'boolean') return bad;
   if (type === 'number' || type === 'integer') return [...bad, ...badNumbers(field), ...hugeNumbers];

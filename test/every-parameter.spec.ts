@@ -34,6 +34,7 @@ beforeAll(async () => {
   const { key_id } = await api.data<{ key_id: string }>('/keys', { method: 'POST', body: { name: 'kept', role: 'viewer' } });
   const variants = { on: true, off: false };
   await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants, default_variant: 'off' } });
+  await api.data('/flag-evaluators/New', { method: 'PUT', body: { rule: { '==': [1, 1] } } });
   const expectations = [{ op: 'equals', value: 1 }];
   await api.data('/validation/cases', {
     method: 'POST',
@@ -53,16 +54,30 @@ beforeAll(async () => {
     ...{ matchers: { severity: 'info' }, until: new Date(Date.now() + 86_400_000).toISOString() },
     ...{ model_id, key_id, flag_key: 'kept', test_case_id: 'kept', run_id: `validation_${model_id}_1` },
     ...{ name: 'New', version: '9.9.9', model_type: 'ensemble', serving, to: 'canary', reason: 'a test', role: 'viewer' },
-    ...{ variants, default_variant: 'off', targeting_key: 'user', input: {}, expectations, applies_to: {}, timing_ms: 5 },
+    ...{
+      variants,
+      default_variant: 'off',
+      split: { weights: { on: 1 } },
+      targeting_key: 'user',
+      input: {},
+      expectations,
+      applies_to: {},
+      timing_ms: 5,
+    },
     steps: [{ input: {}, expectations, carry: [{ name: 'kept', path: '$' }] }],
     load: { concurrency: 1, requests: 1, limits: {} },
     data: { data_set_id: 'a'.repeat(64), label_path: '$.y', prediction_path: '$', metrics: ['mae'] },
     data_set_id: 'a'.repeat(64),
+    ...{ rollout_id: 'rollout_000000000000', candidate_model_id: model_id, guardrails: [{ metric: 'failure_rate' }] },
+    'RolloutsController.createRollout.steps': [{ percentage: 100, min_duration_seconds: 0, min_samples: 0 }],
     state: 'open',
     events: [{ model_id, timing_ms: 5 }],
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
     bands: { share: band, error: band, latency: band, failures: band },
+    ...{ split: { weights: { on: 1 } }, document: { flags: { kept: { state: 'ENABLED' } } } },
+    'FlagDocumentsController.importFlags.format': 'flagd',
+    'EvaluatorsController.putEvaluator.rule': { '==': [1, 1] },
   };
   routes = await declaredRoutes();
 });
@@ -89,18 +104,21 @@ async function declaredRoutes(): Promise<Route[]> {
   });
 }
 
-const goodValue = (name: string): unknown => {
-  if (good[name] === undefined) throw new Error(`The test has no good value for ${name}`);
-  return good[name];
+/** A name may mean something else to one route. */
+const goodValue = (route: Route, name: string): unknown => {
+  const value = good[`${route.name}.${name}`] ?? good[name];
+  if (value === undefined) throw new Error(`The test has no good value for ${name}`);
+  return value;
 };
 
-const pathOf = ({ template }: Route, values: Record<string, string> = {}): string =>
-  template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? String(goodValue(name)));
+const pathOf = (route: Route, values: Record<string, string> = {}): string =>
+  route.template.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? String(goodValue(route, name)));
 
 /** What a route needs and nothing else; an optional part is in it when asked for. */
-function goodInput({ input, path }: Route, wanted?: string): Record<string, unknown> {
+function goodInput(route: Route, wanted?: string): Record<string, unknown> {
+  const { input, path } = route;
   const needed = [...fieldsOf(input).values()].filter(({ name, required }) => (required || name === wanted) && !path.includes(name));
-  return Object.fromEntries(needed.map(({ name }) => [name, goodValue(name)]));
+  return Object.fromEntries(needed.map(({ name }) => [name, goodValue(route, name)]));
 }
 
 const queryText = (input: Record<string, unknown>): string =>
@@ -156,6 +174,7 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
   const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  tables.push('flags.evaluators');
   tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
     'validation.test_cases',
@@ -167,6 +186,7 @@ async function state(): Promise<Record<string, string>> {
     'validation.policies',
     'validation.nightlies',
     'validation.audit',
+    'flags.rollouts',
     // Time alone folds minutes into lifetimes.
     '(SELECT model_id, flag_key, variant, sum(total) FROM metrics.model_window WHERE NOT folded GROUP BY 1, 2, 3)',
   );
@@ -205,6 +225,9 @@ it('accepts the good request that each bad one is made from', async () => {
     ['ValidationController.getRun', 404],
     ['ValidationController.listRunResults', 404],
     ['DataSetsController.getDataSet', 404],
+    ['RolloutsController.getRollout', 404],
+    ['RolloutsController.listDecisions', 404],
+    ['RolloutsController.analyse', 404],
   ]);
 });
 

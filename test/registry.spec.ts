@@ -32,6 +32,7 @@ describe('registering a model', () => {
       serving: null,
       objectives: null,
       retired_at: null,
+      rollout_id: null,
       revision: 1,
     });
     expect(await api.data(`/registry/${model.model_id}`)).toEqual(model);

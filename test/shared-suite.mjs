@@ -27,6 +27,7 @@ const suite = await startSuite({
   secrets_dir: '',
   health_tick_seconds: 5,
   validation_lease_seconds: 15,
+  rollout_tick_seconds: 10,
   selection_tick_seconds: 1,
   breaker_open_seconds: 30,
 });

@@ -4,7 +4,7 @@ import { createDatabase } from '#testing/database.js';
 import { ownNats, type OwnNats } from '#testing/nats.js';
 import { ReachableSuite } from './api.harness.js';
 
-/** Below what may be configured: health, alerts and breakers are judged often, so that tests wait less. */
+/** Below what may be configured: health, alerts, rollouts and breakers are judged often, so that tests wait less. */
 export const tickSeconds = 0.25;
 /** The same for validation runs whose replica died. */
 const leaseSeconds = 1.5;
@@ -40,6 +40,7 @@ export class TestSuite extends ReachableSuite {
       secrets_dir: '',
       health_tick_seconds: tickSeconds,
       validation_lease_seconds: leaseSeconds,
+      rollout_tick_seconds: tickSeconds,
       selection_tick_seconds: tickSeconds,
       breaker_open_seconds: 1,
       ...options,

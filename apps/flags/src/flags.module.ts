@@ -15,6 +15,18 @@ import { FlagsHandlers } from './flags.handlers.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
 import { ImportHandlers } from './import/import.handlers.js';
+import { RolloutAnalysisHandlers } from './rollouts/analysis.handlers.js';
+import { DecisionsStore } from './rollouts/decisions.store.js';
+import { Moves } from './rollouts/moves.store.js';
+import { PendingExecutor } from './rollouts/pending.executor.js';
+import { RolloutDecisionEntity, RolloutEntity } from './rollouts/rollout.entity.js';
+import { RolloutRetentionSchedule } from './rollouts/retention.schedule.js';
+import { RolloutRetentionStore } from './rollouts/retention.store.js';
+import { RolloutsHandlers } from './rollouts/rollouts.handlers.js';
+import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
+import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
+import { RolloutsStore } from './rollouts/rollouts.store.js';
+import { TickExecutor } from './rollouts/tick.executor.js';
 import { CountedModels } from './selection/counted-models.store.js';
 import { ModelsStore } from './selection/models.store.js';
 import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
@@ -25,8 +37,18 @@ import { SelectionStore } from './selection/selection.store.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
-  entities: [FlagEntity, EvaluatorEntity, SelectionTickEntity, ModelStateEntity, BanditPoolEntity, AuditEntity, OutboxEntity],
-  migrations: [Flags1700000000001, Flags1700000000002, Selection1700000000025],
+  entities: [
+    FlagEntity,
+    EvaluatorEntity,
+    RolloutEntity,
+    RolloutDecisionEntity,
+    SelectionTickEntity,
+    ModelStateEntity,
+    BanditPoolEntity,
+    AuditEntity,
+    OutboxEntity,
+  ],
+  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025],
 };
 
 @Module({})
@@ -35,13 +57,21 @@ export class FlagsModule {
     return {
       module: FlagsModule,
       imports: [DatabaseModule.forSchema(flagsSchema, config)],
-      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, SelectionHandlers],
+      controllers: [FlagsHandlers, EvaluatorsHandlers, ImportHandlers, RolloutsHandlers, RolloutAnalysisHandlers, SelectionHandlers],
       providers: [
         { provide: FlagsConfig, useValue: config },
         AuditStore,
         Outbox,
         FlagsStore,
         EvaluatorsStore,
+        RolloutsStore,
+        DecisionsStore,
+        Moves,
+        PendingExecutor,
+        TickExecutor,
+        RolloutsSchedule,
+        RolloutRetentionStore,
+        RolloutRetentionSchedule,
         CountedModels,
         ModelsStore,
         SelectionStore,

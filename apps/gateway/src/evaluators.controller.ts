@@ -12,33 +12,44 @@ import {
 } from '#contracts/flag-evaluators.js';
 import { NoInput, type Removed } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { Ages, type SayAge } from './ages.decorator.js';
+import { KnownFlags } from './known-flags.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller('flag-evaluators')
 export class EvaluatorsController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownFlags,
+  ) {}
 
   @Get()
   @Serves({ ...listEvaluators, role: 'viewer', from: 'query', summary: 'What flags’ targeting may refer to' })
-  listEvaluators(@Input() input: NoInput): Promise<Evaluators> {
-    return this.bus.ask(listEvaluators, input);
+  async listEvaluators(@Input() _: NoInput, @Ages() say: SayAge): Promise<Evaluators> {
+    say(this.known.evaluators);
+    return { evaluators: this.known.allEvaluators() };
   }
 
   @Get(':name')
   @Serves({ ...getEvaluator, role: 'viewer', path: ['name'], from: 'query', summary: 'One shared evaluator' })
-  getEvaluator(@Input() input: EvaluatorRef): Promise<Evaluator> {
-    return this.bus.ask(getEvaluator, input);
+  async getEvaluator(@Input() input: EvaluatorRef, @Ages() say: SayAge): Promise<Evaluator> {
+    say(this.known.evaluators);
+    return this.known.evaluators.get(input.name) ?? (await this.bus.ask(getEvaluator, input));
   }
 
   @Put(':name')
   @Serves({ ...putEvaluator, role: 'releaser', path: ['name'], from: 'body', summary: 'Add or replace a shared evaluator' })
-  putEvaluator(@Input() input: EvaluatorPut): Promise<Evaluator> {
-    return this.bus.ask(putEvaluator, input);
+  async putEvaluator(@Input() input: EvaluatorPut): Promise<Evaluator> {
+    const evaluator = await this.bus.ask(putEvaluator, input);
+    this.known.evaluators.learn(evaluator);
+    return evaluator;
   }
 
   @Delete(':name')
   @Serves({ ...removeEvaluator, role: 'releaser', path: ['name'], from: 'query', summary: 'Remove a shared evaluator' })
-  removeEvaluator(@Input() input: EvaluatorRemoval): Promise<Removed> {
-    return this.bus.ask(removeEvaluator, input);
+  async removeEvaluator(@Input() input: EvaluatorRemoval): Promise<Removed> {
+    const removed = await this.bus.ask(removeEvaluator, input);
+    this.known.evaluators.unlearn(input.name);
+    return removed;
   }
 }

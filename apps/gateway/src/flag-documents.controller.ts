@@ -4,34 +4,37 @@ import { listEvaluators } from '#contracts/flag-evaluators.js';
 import { FlagExport } from '#contracts/flag-export.js';
 import { FlagImport, importFlags, type ImportReport } from '#contracts/flag-import.js';
 import { type Flag, listFlags } from '#contracts/flags.js';
+import { type Page } from '#contracts/page.js';
 import { NoInput } from '#contracts/request.js';
 import { flagdDocument } from '#evaluation/flagd-document.js';
 import { Bus } from '#runtime/bus.js';
+import { currentCaller } from '#runtime/caller.js';
+import { Ages, type SayAge } from './ages.decorator.js';
+import { KnownFlags } from './known-flags.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
 /** Flags as documents of other systems, and what a change of a split would do. */
 @Controller()
 export class FlagDocumentsController {
-  constructor(private readonly bus: Bus) {}
+  constructor(
+    private readonly bus: Bus,
+    private readonly known: KnownFlags,
+  ) {}
 
   @Post('flags/import')
   @Serves({ ...importFlags, role: 'releaser', from: 'body', summary: 'Take over the flags of another system' })
-  importFlags(@Input() input: FlagImport): Promise<ImportReport> {
-    return this.bus.ask(importFlags, input);
+  async importFlags(@Input() input: FlagImport): Promise<ImportReport> {
+    const report = await this.bus.ask(importFlags, input);
+    if (!report.dry_run) await this.learnAll();
+    return report;
   }
 
   @Get('flag-export')
   @Serves({ input: NoInput, output: FlagExport, role: 'viewer', from: 'query', summary: 'All flags as a flagd definition file' })
-  async exportFlags(@Input() _: NoInput): Promise<FlagExport> {
-    const flags: Flag[] = [];
-    let cursor: string | null | undefined;
-    do {
-      const page = await this.bus.ask(listFlags, { limit: 1_000, ...(cursor && { cursor }) });
-      flags.push(...page.items);
-      cursor = page.next_cursor;
-    } while (cursor !== null);
-    const { evaluators } = await this.bus.ask(listEvaluators, {});
-    const { document, lost } = flagdDocument(flags, evaluators);
+  async exportFlags(@Input() _: NoInput, @Ages() say: SayAge): Promise<FlagExport> {
+    say(this.known.flags);
+    const flags = this.known.all(currentCaller().actor.scope).flags.map(({ flag }) => flag);
+    const { document, lost } = flagdDocument(flags, this.known.allEvaluators());
     return { document: { ...document }, lost };
   }
 
@@ -48,5 +51,16 @@ export class FlagDocumentsController {
   @Serves({ ...previewAssignment, role: 'viewer', path: ['flag_key'], from: 'body', summary: 'Who would move to another variant' })
   previewAssignment(@Input() input: AssignmentRequest): Promise<AssignmentPreview> {
     return this.bus.ask(previewAssignment, input);
+  }
+
+  /** So that the next answer has what was imported. */
+  private async learnAll(): Promise<void> {
+    let cursor: string | null | undefined;
+    do {
+      const page: Page<Flag> = await this.bus.ask(listFlags, { limit: 1_000, ...(cursor && { cursor }) });
+      for (const flag of page.items) this.known.learn(flag);
+      cursor = page.next_cursor;
+    } while (cursor !== null);
+    for (const evaluator of (await this.bus.ask(listEvaluators, {})).evaluators) this.known.evaluators.learn(evaluator);
   }
 }

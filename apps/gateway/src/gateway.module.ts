@@ -10,6 +10,7 @@ import { EvaluatorsController } from './evaluators.controller.js';
 import { Figures } from './figures.store.js';
 import { FlagDocumentsController } from './flag-documents.controller.js';
 import { FlagsController } from './flags.controller.js';
+import { RolloutsController } from './rollouts.controller.js';
 import { GatewayConfig } from './gateway.config.js';
 import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
@@ -50,6 +51,7 @@ class SurfaceModule {
         FlagsController,
         EvaluatorsController,
         FlagDocumentsController,
+        RolloutsController,
         SelectionController,
         AlertsController,
         WebhooksController,

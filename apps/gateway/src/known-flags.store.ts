@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Scope } from '#contracts/access.js';
+import { isNarrowed, type Scope } from '#contracts/access.js';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
 import { type JsonValue } from '#contracts/fields.js';
 import { type Evaluator, evaluatorsView } from '#contracts/flag-evaluators.js';
@@ -14,7 +14,17 @@ import { KnownModels } from './known-models.store.js';
 import { SortedRecords } from './sorted-records.js';
 import { compareTexts } from './text-order.js';
 
+/** Of scopes. */
+const maxSets = 100;
+
 const flagNotFound = (flag_key: string): AppError => new AppError('FLAG_NOT_FOUND', `Flag ${flag_key} not found`);
+
+export interface FlagSet {
+  /** In the order of their keys. */
+  flags: CompiledFlag[];
+  /** Whether any of them may answer otherwise later although nothing is changed. */
+  timed: boolean;
+}
 
 /** All flags, each compiled when it is first asked after a change of it or of an evaluator. */
 @Injectable()
@@ -24,8 +34,8 @@ export class KnownFlags {
   private readonly ordered = new SortedRecords<Flag>((a, b) => compareTexts(a.flag_key, b.flag_key));
   private readonly compiled = new Map<string, CompiledFlag>();
   private rules: Record<string, JsonValue> | undefined;
-  /** Whether any evaluator reads the time. */
-  private timed: boolean | undefined;
+  /** By scope, until something changes. */
+  private readonly sets = new Map<string, FlagSet>();
 
   constructor(
     views: Views,
@@ -38,15 +48,18 @@ export class KnownFlags {
       put: (flag, before) => {
         if (before) this.drop(before);
         this.ordered.add(flag);
+        this.sets.clear();
       },
       removed: (flag) => this.drop(flag),
     });
     const dropRules = (): void => {
       this.rules = undefined;
-      this.timed = undefined;
+      this.sets.clear();
       this.compiled.clear();
     };
     this.evaluators.onChange({ put: dropRules, removed: dropRules });
+    const dropSets = (): void => this.sets.clear();
+    this.models.projection.onChange({ put: dropSets, removed: dropSets });
   }
 
   /** Undefined where there is none, or none that the scope has. Throws SERVICE_UNAVAILABLE before all flags are known. */
@@ -56,10 +69,17 @@ export class KnownFlags {
     return flag && this.isVisible(flag, scope) ? this.compiledOf(flag) : undefined;
   }
 
-  /** Of all flags in scope, in the order of their keys. Throws as above. */
-  all(scope: Scope): CompiledFlag[] {
+  /** All flags in scope. Throws as above. */
+  all(scope: Scope): FlagSet {
     this.assertComplete();
-    return this.ordered.take(Infinity, (flag) => this.isVisible(flag, scope), { descending: false }).map((flag) => this.compiledOf(flag));
+    const name = JSON.stringify(scope);
+    let set = this.sets.get(name);
+    if (!set) {
+      set = this.setFor(scope);
+      if (this.sets.size >= maxSets) this.sets.clear();
+      this.sets.set(name, set);
+    }
+    return set;
   }
 
   /** As the caller sees it; one that the view does not have yet is asked of its owner. Throws FLAG_NOT_FOUND, SERVICE_UNAVAILABLE. */
@@ -68,6 +88,12 @@ export class KnownFlags {
     if (known) return known;
     if (this.flags.get(flag_key)) throw flagNotFound(flag_key);
     return this.compiledOf(this.learn(await this.bus.ask(getFlag, { flag_key })));
+  }
+
+  /** In the order of their names. Throws as above. */
+  allEvaluators(): Evaluator[] {
+    this.assertComplete();
+    return [...this.evaluators.values()].sort((a, b) => compareTexts(a.name, b.name));
   }
 
   list(filter: FlagFilter): Page<Flag> {
@@ -95,14 +121,8 @@ export class KnownFlags {
 
   /** A text that differs wherever answers may: the same at every gateway that has heard of the same changes. */
   revisionFor(scope: Scope): string {
-    const followed = scope.sports || scope.names ? [this.flags, this.evaluators, this.models.projection] : [this.flags, this.evaluators];
+    const followed = isNarrowed(scope) ? [this.flags, this.evaluators, this.models.projection] : [this.flags, this.evaluators];
     return followed.map(({ latest, unheard }) => `${latest.sequence} ${latest.at_ms} ${unheard}`).join('|');
-  }
-
-  /** Whether any of them may answer otherwise later although nothing is changed. */
-  dependsOnTime(flags: CompiledFlag[]): boolean {
-    this.timed ??= [...this.evaluators.values()].some(({ rule }) => readsTime(rule));
-    return this.timed || flags.some(({ flag }) => flag.targeting !== null && readsTimeOf(flag));
   }
 
   /** Before any of the parts is known as a whole, nothing can be told of a flag. */
@@ -115,6 +135,16 @@ export class KnownFlags {
     return flagInScope(scope, flag, (model_id) => this.models.projection.get(model_id));
   }
 
+  private setFor(scope: Scope): FlagSet {
+    const visible = this.ordered.take(Infinity, (flag) => this.isVisible(flag, scope), { descending: false });
+    const rules = [...this.evaluators.values()].map(({ rule }) => rule);
+    return {
+      flags: visible.map((flag) => this.compiledOf(flag)),
+      // flagd's name for the time, wherever in a rule it stands.
+      timed: JSON.stringify([rules, visible.map(({ targeting }) => targeting)]).includes('$flagd.timestamp'),
+    };
+  }
+
   private compiledOf(flag: Flag): CompiledFlag {
     const known = this.compiled.get(flag.flag_key);
     if (known?.flag === flag) return known;
@@ -125,22 +155,10 @@ export class KnownFlags {
   }
 
   private drop(flag: Flag): void {
+    this.sets.clear();
     this.ordered.remove(flag);
     this.compiled.delete(flag.flag_key);
   }
-}
-
-/** flagd's name for the time, wherever in a rule it stands. */
-const readsTime = (rule: JsonValue): boolean => JSON.stringify(rule).includes('$flagd.timestamp');
-
-const timedFlags = new WeakMap<Flag, boolean>();
-
-function readsTimeOf(flag: Flag): boolean {
-  const known = timedFlags.get(flag);
-  if (known !== undefined) return known;
-  const reads = readsTime(flag.targeting);
-  timedFlags.set(flag, reads);
-  return reads;
 }
 
 function matching({ model_id, owner, tag, expired }: FlagFilter, now: number): (flag: Flag) => boolean {

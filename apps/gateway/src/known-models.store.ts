@@ -34,9 +34,9 @@ export class KnownModels extends VisibleRecords<Model> {
   }
 
   /** Throws SERVICE_UNAVAILABLE before all models are known. */
-  list(filter: ModelFilter): Page<Model> {
+  list(filter: ModelFilter, scope = currentCaller().actor.scope): Page<Model> {
     if (!this.projection.ready) throw serviceUnavailable('registry');
-    return this.ordered.page(filter, currentCaller().actor.scope);
+    return this.ordered.page(filter, scope);
   }
 
   /** What the registry just answered, known here before the view brings it round. */

@@ -60,6 +60,9 @@ export class ModelEntity implements Model {
   @Column('timestamptz', { nullable: true, transformer: instant })
   retired_at!: string | null;
 
+  @Column('text', { nullable: true })
+  rollout_id!: string | null;
+
   @Column('integer')
   revision!: number;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Controller, type OnModuleInit } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { isNarrowed, roleSuffices } from '#contracts/access.js';
-import { AppError, assertRevision, invalidInput, modelNotFound, raise } from '#contracts/errors.js';
+import { AppError, assertRevision, invalidInput, modelNotFound, ownedByRollout, raise } from '#contracts/errors.js';
 import { type AuditEntry, type AuditFilter, listAuditOf } from '#contracts/audit.js';
 import { type Page } from '#contracts/page.js';
 import { getTransitions, type ModelTransitions } from '#contracts/promotion.js';
@@ -18,7 +18,6 @@ import {
   modelHistory,
   type ModelHistoryRequest,
   type ModelRef,
-  type ModelStatus,
   modelsView,
   type NewModel,
   type Objectives,
@@ -36,7 +35,8 @@ import { Outbox } from '#runtime/outbox.js';
 import { insertRow } from '#runtime/rows.js';
 import { assertNoNewerPromotion } from './promotion.store.js';
 import { modelIdOf } from './model-id.js';
-import { assertStatusChange } from './model-status.js';
+import { assertStatusChange, assertStatusStill } from './model-status.js';
+import { ModelChanges } from './model-changes.store.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
 import { gateNotPassed, PromotionGate } from './promotion-gate.store.js';
@@ -50,6 +50,7 @@ export class RegistryHandlers implements OnModuleInit {
     private readonly audit: AuditStore,
     private readonly outbox: Outbox,
     private readonly gate: PromotionGate,
+    private readonly changes: ModelChanges,
   ) {}
 
   onModuleInit(): void {
@@ -91,6 +92,7 @@ export class RegistryHandlers implements OnModuleInit {
       serving: servingOf(input.serving),
       objectives: objectivesOf(input.objectives),
       retired_at: null,
+      rollout_id: null,
       revision: 1,
     };
     return this.committed(async (manager) => {
@@ -112,14 +114,17 @@ export class RegistryHandlers implements OnModuleInit {
     return this.committed(async (manager) => {
       const before = await this.models.lock(manager, model_id);
       assertRevision(`Model ${model_id}`, before.revision, if_match);
-      if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) assertMayRollOut();
+      if (change.rollout_percentage !== undefined && change.rollout_percentage !== before.rollout_percentage) {
+        assertMayRollOut();
+        assertFree(before);
+      }
       if (change.rollout_percentage && before.status === 'retired') {
         throw new AppError('MODEL_RETIRED', `Model ${model_id} is retired and takes no traffic`, { accepted: 'rollout_percentage 0' });
       }
       const serving = change.serving === undefined ? before.serving : servingOf(change.serving);
       const objectives = change.objectives === undefined ? before.objectives : objectivesOf(change.objectives);
       const changed = { ...change, serving, objectives };
-      return changesAnything(before, changed) ? this.save(manager, before, changed, 'model.changed', null) : before;
+      return changesAnything(before, changed) ? this.changes.save(manager, before, changed, 'model.changed', null) : before;
     });
   }
 
@@ -148,20 +153,12 @@ export class RegistryHandlers implements OnModuleInit {
       assertRevision(`Model ${model_id}`, model.revision, if_match);
       assertStatusChange(model_id, model.status, to);
       assertStatusStill(seen, model, to);
-      if (unmet.length) {
-        await this.audit.write(manager, {
-          action: 'model.gate_overridden',
-          subject_type: 'model',
-          subject_id: model_id,
-          reason,
-          before: null,
-          after: { to, requirements: unmet },
-        });
-      }
+      assertFree(model);
+      if (unmet.length) await this.changes.tellOfOverride(manager, model, to, unmet, reason);
       const stable = to === 'stable' ? versions.find(({ status }) => status === 'stable') : undefined;
       const replaced = stable ? await this.deprecate(manager, stable, `replaced by ${model.version}: ${reason}`) : null;
       const change = to === 'retired' ? { retired_at: new Date().toISOString(), rollout_percentage: 0 } : { retired_at: null };
-      return { model: await this.save(manager, model, { status: to, ...change }, 'model.status_changed', reason), replaced };
+      return { model: await this.changes.save(manager, model, { status: to, ...change }, 'model.status_changed', reason), replaced };
     });
   }
 
@@ -189,22 +186,9 @@ export class RegistryHandlers implements OnModuleInit {
   }
 
   private async deprecate(manager: EntityManager, stable: ModelEntity, reason: string): Promise<ModelEntity> {
+    assertFree(stable);
     await assertNoNewerPromotion(manager, stable);
-    return this.save(manager, stable, { status: 'deprecated' }, 'model.status_changed', reason);
-  }
-
-  private async save(
-    manager: EntityManager,
-    before: ModelEntity,
-    change: Partial<ModelEntity>,
-    action: string,
-    reason: string | null,
-  ): Promise<ModelEntity> {
-    const after: ModelEntity = { ...before, ...change, updated_at: new Date().toISOString(), revision: before.revision + 1 };
-    await manager.save(ModelEntity, after);
-    await this.audit.write(manager, { action, subject_type: 'model', subject_id: before.model_id, reason, before, after });
-    await this.outbox.put(manager, modelsView, after);
-    return after;
+    return this.changes.save(manager, stable, { status: 'deprecated' }, 'model.status_changed', reason);
   }
 
   private async explainDuplicate(error: unknown, { name, version }: NewModel): Promise<never> {
@@ -246,12 +230,8 @@ function assertOverrideReason(reason: string): void {
   throw invalidInput([{ field: 'reason', value: reason, accepted: `with override: why, in at least ${minOverrideReason} characters` }]);
 }
 
-/** What a promotion needs depends on where it begins: one that was judged from another status is not made. */
-function assertStatusStill(seen: ModelEntity, model: ModelEntity, to: ModelStatus): void {
-  if (seen.status === model.status || (to !== 'canary' && to !== 'stable')) return;
-  throw new AppError('STATUS_CHANGE_CONFLICT', `Model ${model.model_id} became ${model.status} while this request was under way`, {
-    status: model.status,
-  });
+function assertFree({ model_id, rollout_id }: ModelEntity): void {
+  if (rollout_id !== null) throw ownedByRollout(`Model ${model_id}`, rollout_id);
 }
 
 function assertInScope({ sport, name }: { sport: string | null; name: string }): void {

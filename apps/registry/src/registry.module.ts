@@ -6,8 +6,10 @@ import { DatabaseModule, type Schema } from '#runtime/database.module.js';
 import { OutboxEntity } from '#runtime/outbox.entity.js';
 import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
+import { AppliedRolloutEntity } from './applied-rollout.entity.js';
 import { KeyEntity } from './key.entity.js';
 import { KeysHandlers } from './keys.handlers.js';
+import { ModelChanges } from './model-changes.store.js';
 import { ModelEntity } from './model.entity.js';
 import { ModelsStore } from './models.store.js';
 import { Registry1700000000002 } from './objectives.migration.js';
@@ -21,11 +23,13 @@ import { Registry1700000000001 } from './registry.migration.js';
 import { RetentionHandlers } from './retention.handlers.js';
 import { RetentionSchedule } from './retention.schedule.js';
 import { RetentionStore } from './retention.store.js';
+import { RolloutsHandlers } from './rollouts.handlers.js';
+import { RegistryRollouts1700000000022 } from './rollouts.migration.js';
 
 export const registrySchema: Schema = {
   name: 'registry',
-  entities: [ModelEntity, PromotionPolicyEntity, KeyEntity, AuditEntity, OutboxEntity],
-  migrations: [Registry1700000000001, Registry1700000000002, PromotionPolicy1700000000015],
+  entities: [ModelEntity, PromotionPolicyEntity, KeyEntity, AppliedRolloutEntity, AuditEntity, OutboxEntity],
+  migrations: [Registry1700000000001, Registry1700000000002, PromotionPolicy1700000000015, RegistryRollouts1700000000022],
 };
 
 @Module({})
@@ -34,12 +38,13 @@ export class RegistryModule {
     return {
       module: RegistryModule,
       imports: [DatabaseModule.forSchema(registrySchema, config), ScheduleModule.forRoot()],
-      controllers: [RegistryHandlers, PromotionPolicyHandlers, KeysHandlers, RetentionHandlers],
+      controllers: [RegistryHandlers, PromotionPolicyHandlers, KeysHandlers, RetentionHandlers, RolloutsHandlers],
       providers: [
         { provide: RegistryConfig, useValue: config },
         AuditStore,
         Outbox,
         ModelsStore,
+        ModelChanges,
         PromotionGate,
         RetentionStore,
         RetentionSchedule,

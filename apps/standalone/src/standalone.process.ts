@@ -64,6 +64,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       secrets_dir: config.VALIDATION_SECRETS_DIR ?? '',
       health_tick_seconds: 10,
       validation_lease_seconds: 15,
+      rollout_tick_seconds: 10,
       selection_tick_seconds: 1,
       breaker_open_seconds: 30,
     });

@@ -26,6 +26,8 @@ export interface SuiteOptions {
   health_tick_seconds: number;
   /** As VALIDATION_LEASE_SECONDS. */
   validation_lease_seconds: number;
+  /** As ROLLOUT_TICK_SECONDS. */
+  rollout_tick_seconds: number;
   /** As SELECTION_TICK_SECONDS. */
   selection_tick_seconds: number;
   /** As BREAKER_OPEN_SECONDS. */
@@ -64,6 +66,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       WEBHOOK_ALLOWED_NETWORKS: options.allowed_networks,
     });
     const flagsConfig = Object.assign(new FlagsConfig(), service, {
+      ROLLOUT_TICK_SECONDS: options.rollout_tick_seconds,
       SELECTION_TICK_SECONDS: options.selection_tick_seconds,
       BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
     });

@@ -844,6 +844,190 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/enterprise/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rollouts, newest first
+         * @description Role: `viewer`.
+         */
+        get: operations["listRollouts"];
+        put?: never;
+        /**
+         * Put a candidate on canary, to take over step by step
+         * @description Role: `releaser`.
+         */
+        post: operations["createRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One rollout
+         * @description Role: `viewer`.
+         */
+        get: operations["getRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do not advance; guardrails are watched on
+         * @description Role: `releaser`.
+         */
+        post: operations["pauseRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on with a paused rollout
+         * @description Role: `releaser`.
+         */
+        post: operations["resumeRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/promote": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * One step further, without waiting for evidence
+         * @description Role: `releaser`.
+         */
+        post: operations["promoteRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/abort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * All traffic back to the control, at once
+         * @description Role: `releaser`.
+         */
+        post: operations["abortRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each tick was decided by, newest first
+         * @description Role: `viewer`.
+         */
+        get: operations["listDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/analysis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How candidate and control compare
+         * @description Role: `viewer`.
+         */
+        get: operations["analyse"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/enterprise/rollouts/{rollout_id}/simulate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The stored ticks, judged by other margins
+         * @description Role: `viewer`.
+         */
+        post: operations["simulate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/enterprise/select": {
         parameters: {
             query?: never;
@@ -1343,6 +1527,25 @@ export interface components {
             sport?: string | null;
             model_type?: ("transformer" | "ensemble" | "traditional_ml") | null;
             status?: ("development" | "canary" | "stable" | "deprecated" | "retired") | null;
+        };
+        ArmAnalysis: {
+            variant: string;
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            model_id: string;
+            inferences: number;
+            failures: number;
+            /** @description Percent; 0 without inferences. */
+            success_rate: number;
+            /** @description Wilson’s 95 % interval. */
+            success_rate_lower: number;
+            success_rate_upper: number;
+            average_timing_ms: number;
+            percentiles: components["schemas"]["Percentiles"];
+            /** @description P(its success rate is the better one), after a uniform prior. */
+            probability_best: number;
         };
         ArmMetrics: {
             /**
@@ -1875,6 +2078,34 @@ export interface components {
             /** @description The run it was judged by: the newest finished one of this version; null without one. */
             run_id: string | null;
         };
+        Guardrail: {
+            /** @enum {string} */
+            metric: "failure_rate" | "error_type" | "latency_p50" | "latency_p95" | "latency_p99";
+            /** @description Of the metric error_type: which one’s share of all inferences. Else null. */
+            error_type: string | null;
+            /** @description How much worse the candidate may be before that counts as harm. Percentage points for failure_rate and error_type, percent of the control’s quantile for latencies. */
+            harm_margin: number;
+            /** @description How much worse it may be for a promotion: that it is not has to be shown. Percentage points for failure_rate and error_type, percent of the control’s quantile for latencies. */
+            promotion_margin: number;
+            /**
+             * @description What harm comes to: `hold` is for a metric that is watched and gives no reason to roll back.
+             * @enum {string}
+             */
+            on_harm: "rollback" | "hold";
+            /** @description Its part of `alpha`, in relation to the other guardrails that roll back. */
+            weight: number;
+        };
+        GuardrailReading: {
+            /** @enum {string} */
+            metric: "failure_rate" | "error_type" | "latency_p50" | "latency_p95" | "latency_p99";
+            error_type: string | null;
+            /** @description Latencies: what is slow, by the control before the start; null: not known yet. */
+            limit_ms: number | null;
+            /** @description By how much requests of a tick are more alike than independent ones. */
+            design_effect: number;
+            harm: components["schemas"]["TestReading"];
+            promotion: components["schemas"]["TestReading"];
+        };
         HistoryEntry: {
             run_id: string;
             /** @enum {string} */
@@ -1951,6 +2182,19 @@ export interface components {
         InferenceRecorded: {
             /** @example Inference recorded successfully */
             message: string;
+        };
+        LastDecision: {
+            /** @enum {string} */
+            action: "advance" | "hold" | "rollback";
+            /**
+             * @description The first rule that applied.
+             * @enum {string}
+             */
+            rule: "failure_floor" | "guardrail_harm" | "sample_ratio" | "no_data" | "signal_harm" | "paused" | "pending" | "evidence" | "max_duration" | "collecting";
+            reason: string;
+            tick: number;
+            /** Format: date-time */
+            at: string;
         };
         Limits: {
             /** @description Half of the answers may take at most this. */
@@ -2062,6 +2306,8 @@ export interface components {
             objectives: components["schemas"]["Objectives"] | null;
             /** Format: date-time */
             retired_at: string | null;
+            /** @description The rollout that alone changes `status` and `rollout_percentage` at present. */
+            rollout_id: string | null;
             /** @description Grows by one with every change; the ETag. */
             revision: number;
         };
@@ -2117,6 +2363,23 @@ export interface components {
             /** @description null: the code’s own default, or an error. */
             to: string | null;
         };
+        NewGuardrail: {
+            /** @enum {string} */
+            metric: "failure_rate" | "error_type" | "latency_p50" | "latency_p95" | "latency_p99";
+            /** @description For error_type: which one’s share of all inferences. */
+            error_type?: string | null;
+            /** @description How much worse counts as harm. Percentage points for failure_rate and error_type, percent of the control’s quantile for latencies. Default 0, of latencies 10. */
+            harm_margin?: number;
+            /** @description How much worse it is shown not to be for a promotion. Percentage points for failure_rate and error_type, percent of the control’s quantile for latencies. Default 2, of latencies 25. */
+            promotion_margin?: number;
+            /**
+             * @description Default `rollback`.
+             * @enum {string}
+             */
+            on_harm?: "rollback" | "hold";
+            /** @description Its part of `alpha`, in relation to the others. Default 1. */
+            weight?: number;
+        };
         NewSplit: {
             /**
              * @description `fractional` (default): flagd’s buckets, in the order of the variants’ names; of two variants, whoever is in stays in as the weight grows. `rendezvous`: of three or more, a change of weights moves no more keys than it must.
@@ -2157,6 +2420,16 @@ export interface components {
             p95_ms?: number | null;
             /** @description 99 % shall take at most this, in milliseconds. */
             p99_ms?: number | null;
+        };
+        PendingChange: {
+            /** @description Numbers the changes of a rollout: the registry makes each once, and none after a later one. */
+            sequence: number;
+            /** @enum {string} */
+            change: "start" | "advance" | "complete" | "release" | "rollback" | "abort";
+            /** Format: date-time */
+            since: string;
+            /** @description Why it has not been made yet. */
+            last_error: string | null;
         };
         Percentiles: {
             p50: number;
@@ -2225,6 +2498,136 @@ export interface components {
             dry_run: boolean;
             /** @description Retired models whose retention is over; removed unless `dry_run`. */
             models: components["schemas"]["DueModel"][];
+        };
+        Rollout: {
+            rollout_id: string;
+            /** @example mlb_transformer_v2 */
+            flag_key: string;
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            candidate_model_id: string;
+            /** @description The variant that is bound to it. */
+            candidate_variant: string;
+            /**
+             * @description Unique model identifier
+             * @example mlb_model_a1b2c3d4
+             */
+            control_model_id: string;
+            control_variant: string;
+            /** @enum {string} */
+            status: "starting" | "running" | "paused" | "completed" | "rolled_back" | "aborted" | "refused";
+            /** @description Which of the steps, from 0. */
+            step: number;
+            /** @description The candidate’s share of the flag’s traffic at present. */
+            percentage: number;
+            plan: components["schemas"]["RolloutPlan"];
+            /** @description Whether the gates of promotions are passed without their evidence. */
+            override: boolean;
+            reason: string;
+            last_decision: components["schemas"]["LastDecision"] | null;
+            /** @description null: the registry has all that was decided. */
+            pending: components["schemas"]["PendingChange"] | null;
+            /** @description Why it ended; null while it has not. */
+            outcome: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /**
+             * Format: date-time
+             * @description When the candidate got its first traffic.
+             */
+            started_at: string | null;
+            /** Format: date-time */
+            step_started_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        RolloutAnalysis: {
+            rollout_id: string;
+            /** @enum {string} */
+            status: "starting" | "running" | "paused" | "completed" | "rolled_back" | "aborted" | "refused";
+            /** @description Ticks so far. */
+            ticks: number;
+            /** @description The candidate, then the control. */
+            arms: components["schemas"]["ArmAnalysis"][];
+            /** @description Success rate of the candidate less the control’s, in points, weighted by tick … */
+            success_difference: number | null;
+            /** @description … with a 95 % confidence sequence: it holds at all times. null before the second tick. */
+            success_difference_lower: number | null;
+            success_difference_upper: number | null;
+            guardrails: components["schemas"]["GuardrailReading"][];
+            sample_ratio: components["schemas"]["SampleRatio"];
+            /** @description The newest 20 decisions, newest first. */
+            decisions: components["schemas"]["RolloutDecision"][];
+        };
+        RolloutDecision: {
+            /** @enum {string} */
+            action: "advance" | "hold" | "rollback";
+            /**
+             * @description The first rule that applied.
+             * @enum {string}
+             */
+            rule: "failure_floor" | "guardrail_harm" | "sample_ratio" | "no_data" | "signal_harm" | "paused" | "pending" | "evidence" | "max_duration" | "collecting";
+            reason: string;
+            tick: number;
+            /** Format: date-time */
+            at: string;
+            step: number;
+            percentage: number;
+            candidate: components["schemas"]["TickCounts"];
+            control: components["schemas"]["TickCounts"];
+            guardrails: components["schemas"]["GuardrailReading"][];
+            sample_ratio: components["schemas"]["SampleRatio"];
+            /**
+             * @description `threshold`: nothing to compare with, so only max_failure_rate was held against it.
+             * @enum {string}
+             */
+            method: "comparison" | "threshold";
+        };
+        RolloutPlan: {
+            steps: components["schemas"]["RolloutStep"][];
+            guardrails: components["schemas"]["Guardrail"][];
+            /** @description P(a rollback although nothing is worse), for the rollout as a whole. */
+            alpha: number;
+            /** @description P(evidence for a promotion although a guardrail is at its promotion_margin). */
+            promotion_alpha: number;
+            /** @description Percent: where more of the candidate’s last six ticks failed for certain, it is rolled back at once. */
+            max_failure_rate: number;
+            /** @description How long an arm may be silent. */
+            no_data_after_seconds: number;
+            /** @enum {string} */
+            on_no_data: "hold" | "rollback" | "warn";
+            /** @description How long it may take. */
+            max_duration_seconds: number;
+            /**
+             * @description What happens once it has taken so long.
+             * @enum {string}
+             */
+            on_inconclusive: "hold" | "promote" | "rollback";
+            /** @description How many inferences one targeting key makes on average: the sample-ratio check counts that many as one. */
+            inferences_per_unit: number;
+        };
+        RolloutSimulation: {
+            rollout_id: string;
+            /** @description Ticks replayed: the first 20,000 at the most. */
+            ticks: number;
+            /** @description Whether there were more. */
+            truncated: boolean;
+            /** @description Where the decision or its rule changed, and every advance; it ends at a rollback. At most 1,000. */
+            decisions: components["schemas"]["SimulatedDecision"][];
+            rollback_at_tick: number | null;
+            /** @description Steps that it advanced. */
+            advances: number;
+        };
+        RolloutStep: {
+            /** @description Share of the flag’s traffic that the candidate has, in percent. Grows from step to step. */
+            percentage: number;
+            /** @description How long the step lasts at least. */
+            min_duration_seconds: number;
+            /** @description How many inferences of the candidate the step needs at least. */
+            min_samples: number;
         };
         RowsJudged: {
             /** @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 */
@@ -2298,6 +2701,12 @@ export interface components {
             regression_detected: boolean;
             /** @enum {string} */
             regression_severity: "none" | "low" | "medium" | "high";
+        };
+        SampleRatio: {
+            /** @description ln of the e-value against the shares that the flag gives. */
+            log_e: number;
+            log_threshold: number;
+            mismatch: boolean;
         };
         SelectedModel: {
             /**
@@ -2436,6 +2845,21 @@ export interface components {
             rule_id?: string | null;
             severity?: ("info" | "warning" | "critical") | null;
         };
+        SimulatedDecision: {
+            /** @enum {string} */
+            action: "advance" | "hold" | "rollback";
+            /**
+             * @description The first rule that applied.
+             * @enum {string}
+             */
+            rule: "failure_floor" | "guardrail_harm" | "sample_ratio" | "no_data" | "signal_harm" | "paused" | "pending" | "evidence" | "max_duration" | "collecting";
+            reason: string;
+            tick: number;
+            /** Format: date-time */
+            at: string;
+            /** @description The step that the simulation was in. */
+            step: number;
+        };
         Split: {
             /** @enum {string} */
             algorithm: "fractional" | "rendezvous";
@@ -2479,6 +2903,30 @@ export interface components {
             updated_at: string;
             created_by: string;
             revision: number;
+        };
+        TestReading: {
+            /**
+             * @description What decides; `none`: nothing to compare yet.
+             * @enum {string}
+             */
+            method: "e_process" | "paired_ticks" | "none";
+            /** @description Whether it is refuted: harm is found, or that it is within the margin is shown. */
+            refuted: boolean;
+            /** @description ln of the e-value … */
+            log_e: number;
+            /** @description … and where it refutes. */
+            log_threshold: number;
+            /** @description Candidate less control, as a share of inferences. */
+            difference: number | null;
+            /** @description One-sided bounds that hold at all times. */
+            lower: number | null;
+            upper: number | null;
+            /** @description The margin of the hypothesis, in the same unit: 0 for latencies, whose margin moves the limit. */
+            margin: number;
+        };
+        TickCounts: {
+            inferences: number;
+            failures: number;
         };
         TimeRange: {
             /** Format: date-time */
@@ -2559,7 +3007,7 @@ export interface components {
             data: null;
             error: {
                 /** @enum {string} */
-                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "NO_ELIGIBLE_MODEL" | "SERVICE_UNAVAILABLE";
+                code: "INVALID_INPUT" | "INVALID_JSON" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_REQUEST" | "UNAUTHENTICATED" | "ROLE_TOO_SMALL" | "OUT_OF_SCOPE" | "ROUTE_NOT_FOUND" | "MODEL_NOT_FOUND" | "TEST_CASE_NOT_FOUND" | "DATA_SET_NOT_FOUND" | "RUN_NOT_FOUND" | "BASELINE_NOT_FOUND" | "POLICY_NOT_FOUND" | "FLAG_NOT_FOUND" | "EVALUATOR_NOT_FOUND" | "ROLLOUT_NOT_FOUND" | "KEY_NOT_FOUND" | "ALERT_RULE_NOT_FOUND" | "ALERT_NOT_FOUND" | "SILENCE_NOT_FOUND" | "WEBHOOK_NOT_FOUND" | "DELIVERY_NOT_FOUND" | "REQUEST_TIMEOUT" | "MODEL_EXISTS" | "TEST_CASE_EXISTS" | "DATA_SET_EXISTS" | "DATA_SET_IN_USE" | "FLAG_EXISTS" | "EVALUATOR_IN_USE" | "OWNED_BY_ROLLOUT" | "STATUS_CHANGE_NOT_ALLOWED" | "STATUS_CHANGE_CONFLICT" | "MODEL_RETIRED" | "ROLLOUT_NOT_RUNNING" | "ROLLED_BACK_BEFORE" | "MODEL_NOT_SERVED" | "NO_TEST_CASES" | "RUN_NOT_RUNNING" | "NOT_A_BASELINE" | "KEY_REVOKED" | "IDEMPOTENCY_KEY_REUSED" | "ALERT_NOT_FIRING" | "LIMIT_REACHED" | "STALE_REVISION" | "REQUEST_TOO_LARGE" | "GATE_NOT_PASSED" | "TOO_MANY_REQUESTS" | "INTERNAL_ERROR" | "NO_ELIGIBLE_MODEL" | "SERVICE_UNAVAILABLE";
                 message: string;
                 /** @description For INVALID_INPUT: `fields`, each with field, value and accepted. */
                 details: Record<string, never> | null;
@@ -9639,6 +10087,1349 @@ export interface operations {
                         /** @constant */
                         success: true;
                         data: components["schemas"]["AssignmentPreview"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listRollouts: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                status?: "starting" | "running" | "paused" | "completed" | "rolled_back" | "aborted" | "refused";
+                flag_key?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    createRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @example mlb_transformer_v2 */
+                    flag_key: string;
+                    /**
+                     * @description Unique model identifier
+                     * @example mlb_model_a1b2c3d4
+                     */
+                    candidate_model_id: string;
+                    /** @description Default: the stable version of the candidate’s name. */
+                    control_model_id?: string;
+                    /** @description The last is 100 %. Default: 1, 5, 25, 50 and 100 %, each for 5 minutes and 100 inferences. */
+                    steps?: components["schemas"]["RolloutStep"][];
+                    /** @description Default: failure_rate, latency_p50, latency_p95 and latency_p99. */
+                    guardrails?: components["schemas"]["NewGuardrail"][];
+                    /** @description P(a rollback although nothing is worse). Default 0.01. */
+                    alpha?: number;
+                    /** @description P(evidence for a promotion at the margin). Default 0.05. */
+                    promotion_alpha?: number;
+                    /** @description Percent that may fail for certain. Default 25. */
+                    max_failure_rate?: number;
+                    /** @description How long an arm may be silent. Default 300. */
+                    no_data_after_seconds?: number;
+                    /**
+                     * @description Default `hold`.
+                     * @enum {string}
+                     */
+                    on_no_data?: "hold" | "rollback" | "warn";
+                    /** @description How long it may take. Default 86,400. */
+                    max_duration_seconds?: number;
+                    /**
+                     * @description Default `hold`.
+                     * @enum {string}
+                     */
+                    on_inconclusive?: "hold" | "promote" | "rollback";
+                    /** @description How many inferences one targeting key makes. Default 1. */
+                    inferences_per_unit?: number;
+                    /** @description true: another attempt with a candidate that was rolled back. Default false. */
+                    reenter?: boolean;
+                    /** @description true: promote although the gate is not met, to canary and to stable. Default false. */
+                    override?: boolean;
+                    /** @description Why; kept in the audit. With `override` at least 20 characters. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    getRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    pauseRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    resumeRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    promoteRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    abortRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Why; kept in the audit. */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["Rollout"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    listDecisions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["RolloutDecision"][];
+                        page: {
+                            next_cursor: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    analyse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["RolloutAnalysis"];
+                    };
+                };
+            };
+            /** @description Invalid input: each offending field and what is accepted */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description No key, or one that is unknown, expired or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The key’s role is too small, or this would concern what is outside its scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Not possible in the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description If-Match names a revision that is not the present one */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description The gate is not passed: each requirement that is not met, and why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description Too many requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A mistake on our side */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+            /** @description A service is not available; Retry-After tells when to try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorEnvelope"];
+                };
+            };
+        };
+    };
+    simulate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    guardrails?: components["schemas"]["NewGuardrail"][];
+                    alpha?: number;
+                    promotion_alpha?: number;
+                    max_failure_rate?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        success: true;
+                        data: components["schemas"]["RolloutSimulation"];
                     };
                 };
             };

@@ -16,6 +16,7 @@ export const statusOfCode = {
   POLICY_NOT_FOUND: 404,
   FLAG_NOT_FOUND: 404,
   EVALUATOR_NOT_FOUND: 404,
+  ROLLOUT_NOT_FOUND: 404,
   KEY_NOT_FOUND: 404,
   ALERT_RULE_NOT_FOUND: 404,
   ALERT_NOT_FOUND: 404,
@@ -33,6 +34,8 @@ export const statusOfCode = {
   STATUS_CHANGE_NOT_ALLOWED: 409,
   STATUS_CHANGE_CONFLICT: 409,
   MODEL_RETIRED: 409,
+  ROLLOUT_NOT_RUNNING: 409,
+  ROLLED_BACK_BEFORE: 409,
   MODEL_NOT_SERVED: 409,
   NO_TEST_CASES: 409,
   RUN_NOT_RUNNING: 409,
@@ -108,6 +111,13 @@ export function invalidInput(fields: FieldProblem[]): AppError {
 }
 
 export const modelNotFound = (model_id: string): AppError => new AppError('MODEL_NOT_FOUND', `Model ${model_id} not found`);
+
+/** Refuses a change of what a rollout alone may change while it goes on. */
+export const ownedByRollout = (subject: string, rollout_id: string): AppError =>
+  new AppError('OWNED_BY_ROLLOUT', `${subject} belongs to the rollout ${rollout_id}, which alone changes this until it ends`, {
+    rollout_id,
+    accepted: `POST /rollouts/${rollout_id}/abort first`,
+  });
 
 export const serviceUnavailable = (service: string): AppError =>
   new AppError('SERVICE_UNAVAILABLE', `The ${service} service is not available; try again shortly`, { service });

@@ -332,7 +332,7 @@ export function JsonMap(options: JsonMapOptions): PropertyDecorator {
   return field(
     {
       accepted: `an object of ${min_keys} to ${max_keys} ${accepted}`,
-      schema: { type: 'object', additionalProperties: entries?.schema ?? true },
+      schema: { type: 'object', additionalProperties: entries?.schema ?? true, ...(min_keys > 0 && { minProperties: min_keys }) },
       check: (value) =>
         isObject(value) &&
         isPlainJson(value) &&

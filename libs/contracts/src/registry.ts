@@ -121,6 +121,9 @@ export class Model extends ModelRef {
   @Instant({ nullable: true })
   retired_at!: string | null;
 
+  @Text({ max: 20, nullable: true, description: 'The rollout that alone changes `status` and `rollout_percentage` at present.' })
+  rollout_id!: string | null;
+
   @Whole({ min: 1, description: 'Grows by one with every change; the ETag.' })
   revision!: number;
 }

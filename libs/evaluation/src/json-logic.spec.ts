@@ -146,7 +146,7 @@ describe('a rule', () => {
         fc.pre(said.reason !== 'ERROR');
         expect(weSay(rule, data)).toEqual(said);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -156,7 +156,7 @@ describe('a rule', () => {
         expect(targetingProblems(rule, { path: 'targeting', variants: names, evaluators: [] })).toEqual([]);
         expect(schemaAccepts(rule)).toBe(true);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -196,7 +196,7 @@ describe('a rule', () => {
         const accepted = targetingProblems(rule, { path: 'targeting', variants: names, evaluators: [] }).length === 0;
         expect(accepted && !schemaAccepts(rule)).toBe(false);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -207,7 +207,7 @@ describe('a rule', () => {
         const { error_code } = compileFlag(flagOf(rule as JsonValue), {}).evaluate(data, 0);
         expect(error_code).not.toBe('PARSE_ERROR');
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 

@@ -150,7 +150,7 @@ function betaBelow(x: number, y: number, a: number, b: number): number {
 }
 
 /** ln Γ(x) for x > 0: Stirling's series (DLMF 5.11.1) after the recurrence has carried x beyond 16. */
-function lnGamma(x: number): number {
+export function lnGamma(x: number): number {
   let shift = 0;
   let at = x;
   for (; at < 16; at++) shift += Math.log(at);

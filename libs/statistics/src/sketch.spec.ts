@@ -1,6 +1,6 @@
 import { DDSketch } from '@datadog/sketches-js';
 import { fc } from '#testing/property.js';
-import { binCount, maxValue, relativeAccuracy, Sketch, SketchFormatError, zeroBelow } from './sketch.js';
+import { binCount, binOf, gamma, maxValue, relativeAccuracy, Sketch, SketchFormatError, zeroBelow } from './sketch.js';
 
 const percents = [0, 1, 5, 7, 25, 29, 50, 75, 90, 95, 99, 100];
 const rounding = 1e-12;
@@ -62,6 +62,19 @@ describe('Sketch', () => {
         expect(counted).toBeGreaterThanOrEqual(all.filter((x) => x > far).length);
       }),
     );
+  });
+
+  it('counts what is above a bin exactly, and knows the bin of a value', () => {
+    fc.assert(
+      fc.property(values, value, (all, limit) => {
+        const bin = binOf(limit);
+        expect(sketchOf(all).countAboveBin(bin)).toBe(all.filter((x) => binOf(x) > bin).length);
+        if (limit < zeroBelow) return;
+        expect(limit).toBeLessThanOrEqual(gamma ** bin * (1 + rounding));
+        expect(limit).toBeGreaterThan(gamma ** (bin - 1) * (1 - rounding));
+      }),
+    );
+    expect(sketchOf([0, 0, 5]).countAboveBin(binOf(0))).toBe(1);
   });
 
   it('gives quantiles within 1 % for a long stream of log-normal latencies', () => {

@@ -122,6 +122,13 @@ export class Sketch {
     return above;
   }
 
+  /** How many values are in bins above bin `index`: exactly those above γ^index. */
+  countAboveBin(index: number): number {
+    let above = 0;
+    for (let i = Math.max(0, index + 1 - lowestIndex - this.#first); i < this.#counts.length; i++) above += this.#counts[i]!;
+    return above;
+  }
+
   /** The bins that hold something, ascending: [i, count], bin i covering (γ^(i−1), γ^i]. The zero bucket is not among them. */
   bins(): [index: number, count: number][] {
     const bins: [number, number][] = [];
@@ -229,6 +236,9 @@ export class Sketch {
 }
 
 const notGrown = (): RangeError => new RangeError('This sketch has not grown out of the earlier one');
+
+/** The bin that holds a value of at least 0.001: ⌈log_γ value⌉. The zero bucket counts as the bin below all others. */
+export const binOf = (value: number): number => (value < zeroBelow ? lowestIndex - 1 : Math.ceil(Math.log(value) * indexPerLog));
 
 function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   let rest = value;

@@ -26,6 +26,8 @@ const isOperator = (asked: unknown): asked is Json =>
   isObject(asked) && Object.keys(asked).length > 0 && Object.keys(asked).every((key) => key.startsWith('$'));
 
 function valueCondition(value: JsonValue, asked: unknown, name: string): JsonValue {
+  // As texts: GrowthBook takes the number 1 for '1' here, and nowhere else.
+  if (typeof asked === 'string') return { '===': [{ cat: [value] }, asked] };
   if (!isOperator(asked)) return equals(value, asked);
   return all(Object.entries(asked).map(([operator, operand]) => operation(value, operator, operand, name)));
 }

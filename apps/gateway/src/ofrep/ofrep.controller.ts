@@ -56,10 +56,10 @@ export class OfrepController {
     const context = contextOf(request.body);
     const heardOf = positionFrom((request.query as Record<string, unknown>).flagConfigEtag);
     if (heardOf) await this.streams.untilReached(heardOf, patienceMs);
-    const flags = this.known.all(scope);
+    const { flags, timed } = this.known.all(scope);
     const now = Date.now();
     // What a rule makes of the time may be another in the next second.
-    const second = this.known.dependsOnTime(flags) ? String(Math.floor(now / 1000)) : '';
+    const second = timed ? String(Math.floor(now / 1000)) : '';
     const parts = [key_id, JSON.stringify(scope), this.known.revisionFor(scope), second, canonicalJson(context)];
     const etag = `"${hash('sha256', parts.join('\n'), 'base64url')}"`;
     sayAge(reply, this.known.flags, this.known.evaluators);

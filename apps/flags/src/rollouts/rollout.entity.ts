@@ -1,0 +1,187 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { type ModelStatus } from '#contracts/registry.js';
+import {
+  type DecisionAction,
+  type DecisionRule,
+  type GuardrailReading,
+  type LastDecision,
+  type PendingChange,
+  type RolledModel,
+  type RolloutPlan,
+  type RolloutStatus,
+  type SampleRatio,
+} from '#contracts/rollouts.js';
+import { instant } from '#runtime/columns.js';
+import { type Analysis } from './analysis.js';
+import { type Counters, type StoredArmTick } from './counters.js';
+
+/** A pending change with all that it takes to ask the registry for it. */
+export interface PlannedChange extends PendingChange {
+  models: RolledModel[];
+  release: boolean;
+  /** Of the flag and the rollout once the registry has made it. */
+  step: number;
+  percentage: number;
+  reason: string;
+}
+
+/** A rollout and all that the next tick starts from: whichever replica takes it. */
+@Entity('rollouts')
+@Index('rollouts_due', ['next_tick_at'], { where: '"next_tick_at" IS NOT NULL' })
+@Index('rollouts_pending', ['next_try_at'], { where: '"next_try_at" IS NOT NULL' })
+@Index('rollouts_of_candidate', ['candidate_model_id'])
+export class RolloutEntity {
+  @PrimaryColumn('text')
+  rollout_id!: string;
+
+  @Column('text')
+  flag_key!: string;
+
+  @Column('text')
+  candidate_model_id!: string;
+
+  @Column('text')
+  candidate_variant!: string;
+
+  @Column('text')
+  control_model_id!: string;
+
+  @Column('text')
+  control_variant!: string;
+
+  /** What the control was at the beginning, and is again if the candidate is withdrawn. */
+  @Column('text')
+  control_status!: ModelStatus;
+
+  /** Of both models, which never change: whose scope has them may see the rollout. */
+  @Column('jsonb')
+  models!: { name: string; sport: string | null }[];
+
+  @Column('text')
+  status!: RolloutStatus;
+
+  @Column('integer')
+  step!: number;
+
+  @Column('double precision')
+  percentage!: number;
+
+  @Column('jsonb')
+  plan!: RolloutPlan;
+
+  @Column('text')
+  salt!: string;
+
+  @Column('boolean')
+  override!: boolean;
+
+  @Column('text')
+  reason!: string;
+
+  @Column('integer')
+  tick!: number;
+
+  @Column('jsonb', { nullable: true })
+  last_decision!: LastDecision | null;
+
+  @Column('jsonb')
+  analysis!: Analysis;
+
+  /** At the start, and at the last tick that metrics answered; null before the first. */
+  @Column('jsonb', { nullable: true })
+  first_counters!: Counters | null;
+
+  @Column('jsonb', { nullable: true })
+  last_counters!: Counters | null;
+
+  /** When the last counters were read, by the clock of metrics. */
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  counted_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  candidate_heard_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  control_heard_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  next_tick_at!: string | null;
+
+  /** Of the latest change that was planned. */
+  @Column('integer')
+  sequence!: number;
+
+  @Column('jsonb', { nullable: true })
+  pending!: PlannedChange | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  next_try_at!: string | null;
+
+  @Column('text', { nullable: true })
+  outcome!: string | null;
+
+  @Column('timestamptz', { transformer: instant })
+  created_at!: string;
+
+  @Column('text')
+  created_by!: string;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  started_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  step_started_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  ended_at!: string | null;
+}
+
+/** What a decision was made of, besides the evidence before it: enough to make it again. */
+export interface DecisionInputs {
+  candidate: StoredArmTick;
+  control: StoredArmTick;
+  silent_ms: { candidate: number; control: number };
+  age_ms: number;
+  step_age_ms: number;
+  paused: boolean;
+  pending: boolean;
+}
+
+@Entity('rollout_decisions')
+export class RolloutDecisionEntity {
+  @PrimaryColumn('text')
+  rollout_id!: string;
+
+  @PrimaryColumn('integer')
+  tick!: number;
+
+  @Column('timestamptz', { transformer: instant })
+  at!: string;
+
+  @Column('integer')
+  step!: number;
+
+  @Column('double precision')
+  percentage!: number;
+
+  @Column('text')
+  action!: DecisionAction;
+
+  @Column('text')
+  rule!: DecisionRule;
+
+  @Column('text')
+  reason!: string;
+
+  @Column('text')
+  method!: 'comparison' | 'threshold';
+
+  @Column('jsonb')
+  inputs!: DecisionInputs;
+
+  @Column('jsonb')
+  guardrails!: GuardrailReading[];
+
+  @Column('jsonb')
+  sample_ratio!: SampleRatio;
+}

@@ -1,0 +1,140 @@
+import { Controller, Get, Post } from '@nestjs/common';
+import { type Page } from '#contracts/page.js';
+import {
+  abortRollout,
+  analyseRollout,
+  createRollout,
+  getRollout,
+  listRolloutDecisions,
+  listRollouts,
+  NewRollout,
+  pauseRollout,
+  promoteRollout,
+  resumeRollout,
+  Rollout,
+  RolloutAction,
+  type RolloutAnalysis,
+  type RolloutChanged,
+  type RolloutDecision,
+  RolloutDecisionsRequest,
+  RolloutFilter,
+  RolloutRef,
+  type RolloutSimulation,
+  RolloutSimulationRequest,
+  simulateRollout,
+} from '#contracts/rollouts.js';
+import { Bus } from '#runtime/bus.js';
+import { KnownFlags } from './known-flags.store.js';
+import { KnownModels } from './known-models.store.js';
+import { Input, Serves } from './serves.decorator.js';
+
+const path = ['rollout_id'] as const;
+
+@Controller('rollouts')
+export class RolloutsController {
+  constructor(
+    private readonly bus: Bus,
+    private readonly flags: KnownFlags,
+    private readonly models: KnownModels,
+  ) {}
+
+  @Get()
+  @Serves({ ...listRollouts, role: 'viewer', from: 'query', summary: 'List rollouts, newest first' })
+  listRollouts(@Input() input: RolloutFilter): Promise<Page<Rollout>> {
+    return this.bus.ask(listRollouts, input);
+  }
+
+  @Post()
+  @Serves({
+    ...createRollout,
+    output: Rollout,
+    role: 'releaser',
+    from: 'body',
+    summary: 'Put a candidate on canary, to take over step by step',
+  })
+  async createRollout(@Input() input: NewRollout): Promise<Rollout> {
+    return this.learn(await this.bus.ask(createRollout, input));
+  }
+
+  @Get(':rollout_id')
+  @Serves({ ...getRollout, role: 'viewer', path: [...path], from: 'query', summary: 'One rollout' })
+  getRollout(@Input() input: RolloutRef): Promise<Rollout> {
+    return this.bus.ask(getRollout, input);
+  }
+
+  @Post(':rollout_id/pause')
+  @Serves({
+    ...pauseRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'Do not advance; guardrails are watched on',
+  })
+  async pauseRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(pauseRollout, input));
+  }
+
+  @Post(':rollout_id/resume')
+  @Serves({ ...resumeRollout, output: Rollout, role: 'releaser', path: [...path], from: 'body', summary: 'Go on with a paused rollout' })
+  async resumeRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(resumeRollout, input));
+  }
+
+  @Post(':rollout_id/promote')
+  @Serves({
+    ...promoteRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'One step further, without waiting for evidence',
+  })
+  async promoteRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(promoteRollout, input));
+  }
+
+  @Post(':rollout_id/abort')
+  @Serves({
+    ...abortRollout,
+    output: Rollout,
+    role: 'releaser',
+    path: [...path],
+    from: 'body',
+    summary: 'All traffic back to the control, at once',
+  })
+  async abortRollout(@Input() input: RolloutAction): Promise<Rollout> {
+    return this.learn(await this.bus.ask(abortRollout, input));
+  }
+
+  @Get(':rollout_id/decisions')
+  @Serves({
+    ...listRolloutDecisions,
+    role: 'viewer',
+    path: [...path],
+    from: 'query',
+    summary: 'What each tick was decided by, newest first',
+  })
+  listDecisions(@Input() input: RolloutDecisionsRequest): Promise<Page<RolloutDecision>> {
+    return this.bus.ask(listRolloutDecisions, input);
+  }
+
+  @Get(':rollout_id/analysis')
+  @Serves({ ...analyseRollout, role: 'viewer', path: [...path], from: 'query', summary: 'How candidate and control compare' })
+  analyse(@Input() input: RolloutRef): Promise<RolloutAnalysis> {
+    return this.bus.ask(analyseRollout, input);
+  }
+
+  @Post(':rollout_id/simulate')
+  @Serves({ ...simulateRollout, role: 'viewer', path: [...path], from: 'body', summary: 'The stored ticks, judged by other margins' })
+  simulate(@Input() input: RolloutSimulationRequest): Promise<RolloutSimulation> {
+    return this.bus.ask(simulateRollout, input);
+  }
+
+  /** Whoever made the change sees all of it in the next answer. */
+  private learn({ rollout, flag, models }: RolloutChanged): Rollout {
+    if (flag) this.flags.learn(flag);
+    for (const model of models) this.models.learn(model);
+    return rollout;
+  }
+}

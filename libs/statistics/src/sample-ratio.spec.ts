@@ -1,0 +1,44 @@
+import { sampleRatioLogE } from './sample-ratio.js';
+
+describe('the sequential sample-ratio check', () => {
+  it.each([
+    [[1_000, 1_200], [0.5, 0.5], 5.476669],
+    [[5_400, 44_600], [0.1, 0.9], 11.947868],
+    [[5_000, 45_000], [0.1, 0.9], -5.390127],
+  ])('agrees with another computation for %j in the shares %j', (units, shares, logE) => {
+    expect(sampleRatioLogE(units, shares)).toBeCloseTo(logE, 5);
+  });
+
+  it('is 1 on average where the shares hold', () => {
+    const [n, share] = [12, 0.3];
+    let mean = 0;
+    let ways = 1;
+    for (let k = 0; k <= n; k++) {
+      mean += ways * share ** k * (1 - share) ** (n - k) * Math.exp(sampleRatioLogE([k, n - k], [share, 1 - share]));
+      ways *= (n - k) / (k + 1);
+    }
+    expect(mean).toBeCloseTo(1, 10);
+  });
+
+  it('knows nothing before the first unit', () => {
+    expect(sampleRatioLogE([0, 0], [0.1, 0.9])).toBeCloseTo(0, 12);
+  });
+
+  it.each([
+    [[1], [0.5, 0.5]],
+    [
+      [-1, 1],
+      [0.5, 0.5],
+    ],
+    [
+      [1, 1],
+      [0, 1],
+    ],
+    [
+      [1, 1],
+      [0.5, 0.6],
+    ],
+  ])('refuses %j in the shares %j', (units, shares) => {
+    expect(() => sampleRatioLogE(units, shares)).toThrow(RangeError);
+  });
+});
