@@ -88,6 +88,22 @@ async function seedFlags({ url, key }: SuiteProcesses): Promise<void> {
   }
 }
 
+/** Two stable models and a canary to choose among. */
+async function seedSelection({ url, key }: SuiteProcesses): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const send = async (path: string, body: object): Promise<{ model_id: string }> => {
+    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(await answer.text());
+    return ((await answer.json()) as { data: { model_id: string } }).data;
+  };
+  for (const [index, steps] of [['canary', 'stable'], ['canary', 'stable'], ['canary']].entries()) {
+    const serving = { protocol: 'oip_v2', url: 'http://127.0.0.1:9' };
+    const body = { name: `Served ${index}`, version: '1.0.0', model_type: 'ensemble', sport: 'SEL', rollout_percentage: 20, serving };
+    const { model_id } = await send('/registry', body);
+    for (const to of steps) await send(`/registry/${model_id}/status`, { to, reason: 'for the read benchmark', override: true });
+  }
+}
+
 async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body: sent, isKnown = false }: Route): Promise<string> {
   const authorization = { authorization: `Bearer ${suite.key}` };
   const asking = { method, ...(sent !== undefined && { body: sent, headers: { 'content-type': 'application/json' } }) };
@@ -128,6 +144,7 @@ const rows: string[] = [];
 try {
   const ids = await seed(suite);
   await seedFlags(suite);
+  await seedSelection(suite);
   const id = ids[0] ?? '';
   const routes: Route[] = [
     { name: 'GET /registry/{id}', path: `/registry/${id}` },
@@ -139,6 +156,12 @@ try {
       path: '/flags/bench_7/evaluate',
       method: 'POST',
       body: JSON.stringify({ targeting_key: 'user-1' }),
+    },
+    {
+      name: 'POST /select, of three models',
+      path: '/select',
+      method: 'POST',
+      body: JSON.stringify({ sport: 'SEL', targeting_key: 'user-1' }),
     },
     { name: 'OFREP, one flag', path: '/ofrep/v1/evaluate/flags/bench_7', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context },

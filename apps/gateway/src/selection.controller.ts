@@ -91,7 +91,7 @@ export class SelectionController {
     const wanted = { name, sport, model_type };
     const { weights, rest } = policy === 'bandit' ? this.store.weights(wanted) : { weights: null, rest: null };
     const choice = choose({ policy, targeting_key, candidates: this.store.wanted(wanted), weights, rest, flag: null });
-    if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
+    if (!('chosen' in choice)) throw noEligibleModel([...choice.excluded, ...this.store.inOtherStatus(wanted)]);
     this.store.probe(choice.chosen.model.model_id);
     return selectionOf(policy, choice, weights !== null, null);
   }

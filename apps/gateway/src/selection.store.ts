@@ -11,7 +11,7 @@ import {
   usePool,
 } from '#contracts/selection.js';
 import { probes } from '#evaluation/selection/breaker.js';
-import { type Candidate } from '#evaluation/selection/choose.js';
+import { type Candidate, type Exclusion } from '#evaluation/selection/choose.js';
 import { isWanted } from '#evaluation/selection/wanted.js';
 import { type Weights } from '#evaluation/selection/weights.js';
 import { Bus } from '#runtime/bus.js';
@@ -32,7 +32,7 @@ const unknownSuccess = 0.5;
 export class SelectionStore {
   readonly breakers: Followed<CircuitBreaker>;
   private readonly pools: Followed<BanditPool>;
-  /** Models by what is asked for, until any model changes. */
+  /** Stable and canary models by what is asked for, until any model changes. */
   private readonly lists = new Map<string, Model[]>();
   private readonly poolIds = new Map<string, string>();
   private readonly told = new Map<string, number>();
@@ -51,12 +51,17 @@ export class SelectionStore {
     known.projection.onChange({ put: () => this.lists.clear(), removed: () => this.lists.clear() });
   }
 
-  /** What was meant and the caller may see. */
+  /** What was meant, is stable or canary, and the caller may see. */
   wanted(wanted: ModelsWanted): Candidate[] {
     const key = keyOf(wanted);
-    const models = this.lists.get(key) ?? this.list(key, wanted);
-    const { scope } = currentCaller().actor;
-    return (isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models).map((model) => this.candidate(model));
+    return visible(this.lists.get(key) ?? this.list(key, wanted)).map((model) => this.candidate(model));
+  }
+
+  /** What was meant besides, to tell why nothing is left. */
+  inOtherStatus(wanted: ModelsWanted): Exclusion[] {
+    return visible([...this.known.projection.values()])
+      .filter((model) => isWanted(wanted, model) && !isServed(model))
+      .map(({ model_id }) => ({ model_id, reason: 'STATUS' }));
   }
 
   candidate(model: Model): Candidate {
@@ -95,7 +100,7 @@ export class SelectionStore {
 
   private list(key: string, wanted: ModelsWanted): Model[] {
     if (this.lists.size >= keptLists) this.lists.clear();
-    const models = [...this.known.projection.values()].filter((model) => isWanted(wanted, model));
+    const models = [...this.known.projection.values()].filter((model) => isServed(model) && isWanted(wanted, model));
     this.lists.set(key, models);
     return models;
   }
@@ -111,6 +116,13 @@ export class SelectionStore {
       this.logger.debug(`The flags service was not told of a bandit pool: ${String(error)}`, 'selection');
     });
   }
+}
+
+const isServed = ({ status }: Model): boolean => status === 'stable' || status === 'canary';
+
+function visible(models: Model[]): Model[] {
+  const { scope } = currentCaller().actor;
+  return isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models;
 }
 
 const keyOf = ({ name, sport, model_type }: ModelsWanted): string => `${model_type ?? ''} ${sport ?? ''} ${name ?? ''}`;
