@@ -37,6 +37,13 @@ export class FlagsStore implements OnModuleInit {
     return manager.findOne(FlagEntity, { where: { flag_key }, lock: { mode: 'pessimistic_write' } });
   }
 
+  /** Those of the keys that are there, locked in the order of the database, as whoever locks several must. */
+  async lockAll(manager: EntityManager, flag_keys: string[]): Promise<Map<string, FlagEntity>> {
+    const query = manager.createQueryBuilder(FlagEntity, 'flag').where('flag.flag_key = ANY(:flag_keys)', { flag_keys });
+    const flags = await query.orderBy('flag.flag_key').setLock('pessimistic_write').getMany();
+    return new Map(flags.map((flag) => [flag.flag_key, flag]));
+  }
+
   /** Additions take turns, so that there are never more than `maxFlags`: every gateway holds them all in memory. */
   async add(manager: EntityManager, flag: Flag): Promise<void> {
     await manager.query('SELECT pg_advisory_xact_lock($1)', [additionsLock]);

@@ -18,6 +18,7 @@ import { Answers } from '#runtime/answers.js';
 import { currentCaller } from '#runtime/caller.js';
 import { changesAnything } from '#runtime/changes.js';
 import { EvaluatorsStore } from '../evaluators.store.js';
+import { type FlagEntity } from '../flag.entity.js';
 import { FlagsStore } from '../flags.store.js';
 import { newFlag } from '../new-flag.js';
 import { type Candidate, type Imported, isObject, isWithin } from './candidate.js';
@@ -51,9 +52,17 @@ export class ImportHandlers {
       }
       const flags: ImportedFlag[] = [];
       const candidates = byKey(imported.candidates, ({ flag_key }) => flag_key);
+      const present = await this.flags.lockAll(
+        manager,
+        candidates.map(({ flag_key }) => flag_key),
+      );
       for (const [at, candidate] of candidates.entries()) {
         const again = candidates[at - 1]?.flag_key === candidate.flag_key;
-        flags.push(again ? refusedAgain(candidate) : await this.importFlag(manager, candidate, [...known], dry_run));
+        flags.push(
+          again
+            ? refusedAgain(candidate)
+            : await this.importFlag(manager, candidate, { before: present.get(candidate.flag_key), evaluators: [...known], dry_run }),
+        );
       }
       return { dry_run, flags, evaluators };
     });
@@ -75,11 +84,14 @@ export class ImportHandlers {
     return { name, outcome: !before ? 'created' : changes ? 'changed' : 'unchanged', lost: [] };
   }
 
-  private async importFlag(manager: EntityManager, candidate: Candidate, evaluators: string[], dry_run: boolean): Promise<ImportedFlag> {
+  private async importFlag(
+    manager: EntityManager,
+    candidate: Candidate,
+    { before, evaluators, dry_run }: { before: FlagEntity | undefined; evaluators: string[]; dry_run: boolean },
+  ): Promise<ImportedFlag> {
     const flag_key = candidate.flag_key.slice(0, 1_000);
     const { flag, lost } = importable(candidate, evaluators);
     if (!flag) return { flag_key, outcome: 'refused', lost };
-    const before = await this.flags.lock(manager, flag.flag_key);
     if (!before) {
       const made = newFlag(flag, { now: new Date().toISOString(), created_by: currentCaller().actor.name });
       if (!dry_run) await this.flags.add(manager, made);
@@ -105,7 +117,6 @@ const refused = (flag_key: string, reason: string): ImportedFlag => ({
 const refusedAgain = ({ flag_key }: Candidate): ImportedFlag =>
   refused(flag_key.slice(0, 1_000), 'the document has another flag of this key');
 
-/** In one order, so that two imports do not wait for each other in a circle. */
 const byKey = <Item>(items: Item[], keyOf: (item: Item) => string): Item[] => [...items].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 
 function assertSize(format: string, { candidates, evaluators }: Imported): void {
