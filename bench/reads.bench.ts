@@ -89,13 +89,19 @@ async function seedFlags({ url, key }: SuiteProcesses): Promise<void> {
   }
 }
 
-/** What can be selected: a stable model. */
-async function release({ url, key }: SuiteProcesses, model_id: string): Promise<void> {
+/** Two stable models and a canary to choose among. */
+async function seedSelection({ url, key }: SuiteProcesses): Promise<void> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
-  for (const to of ['canary', 'stable']) {
-    const body = JSON.stringify({ to, reason: 'for the read benchmark', override: true });
-    const answer = await fetch(`${url}/registry/${model_id}/status`, { method: 'POST', headers, body });
+  const send = async (path: string, body: object): Promise<{ model_id: string }> => {
+    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(await answer.text());
+    return ((await answer.json()) as { data: { model_id: string } }).data;
+  };
+  for (const [index, steps] of [['canary', 'stable'], ['canary', 'stable'], ['canary']].entries()) {
+    const serving = { protocol: 'oip_v2', url: 'http://127.0.0.1:9' };
+    const body = { name: `Served ${index}`, version: '1.0.0', model_type: 'ensemble', sport: 'SEL', rollout_percentage: 20, serving };
+    const { model_id } = await send('/registry', body);
+    for (const to of steps) await send(`/registry/${model_id}/status`, { to, reason: 'for the read benchmark', override: true });
   }
 }
 
@@ -162,7 +168,7 @@ const rows: string[] = [];
 try {
   const ids = await seed(suite);
   await seedFlags(suite);
-  await release(suite, ids[0]!);
+  await seedSelection(suite);
   const id = ids[0] ?? '';
   const routes: Route[] = [
     { name: 'GET /registry/{id}', path: `/registry/${id}` },
@@ -175,7 +181,12 @@ try {
       method: 'POST',
       body: JSON.stringify({ targeting_key: 'user-1' }),
     },
-    { name: 'POST /select', path: '/select', method: 'POST', body: JSON.stringify({ targeting_key: 'user-1', name: 'Bench 0' }) },
+    {
+      name: 'POST /select, of three models',
+      path: '/select',
+      method: 'POST',
+      body: JSON.stringify({ sport: 'SEL', targeting_key: 'user-1' }),
+    },
     { name: 'OFREP, one flag', path: '/ofrep/v1/evaluate/flags/bench_7', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags, known (304)', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context, isKnown: true },

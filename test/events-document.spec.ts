@@ -6,6 +6,7 @@ import { Alert, alertTransitions, factStream } from '#contracts/alerts.js';
 import { fieldsOf } from '#contracts/fields.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { objectSchema } from '#gateway/schema.js';
+import { rolloutEndings, RolloutEvent, subjectOfRollout } from '#contracts/rollouts.js';
 import { RunEvent, runEvents, subjectOfRun } from '#contracts/validation.js';
 import { decodeMessage } from '#metrics/ingest/inference-event.js';
 
@@ -78,6 +79,14 @@ describe('docs/asyncapi.json', () => {
     expect(described.components.messages.runEvent?.examples.map(({ name }) => name).sort()).toEqual([...runEvents].sort());
   });
 
+  it('describes what is told of a rollout as the suite tells it', () => {
+    const { address, parameters } = described.channels.rollouts!;
+    expect(parameters?.event?.enum).toEqual(rolloutEndings);
+    for (const event of rolloutEndings) expect(address?.replace('{event}', event)).toBe(subjectOfRollout(event));
+    expect(described.components.schemas.RolloutEvent).toEqual(objectSchema([...fieldsOf(RolloutEvent).values()]));
+    expect(described.components.messages.rolloutEvent?.examples.map(({ name }) => name)).toEqual(['rolled_back']);
+  });
+
   it.each(examples.filter(({ message }) => message === 'event' || message === 'batch'))(
     'has an example of $message ($example.name) that is counted',
     ({ example }) => {
@@ -109,7 +118,7 @@ describe('docs/asyncapi.json', () => {
 });
 
 describe('docs/events.md', () => {
-  const [inferences = '', alerts = '', runs = ''] = text.split(/^## (?:Alerts|Validation runs)$/m);
+  const [inferences = '', alerts = '', runs = '', rollouts = ''] = text.split(/^## (?:Alerts|Validation runs|Rollouts)$/m);
   const blocksOf = (part: string): string[] => [...part.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block]) => block!);
   const blocks = blocksOf(inferences);
   const cli = /^nats .*request (\S+) ([\s\S]*?)'(\{.*?\})'$/m.exec(text);
@@ -144,6 +153,15 @@ describe('docs/events.md', () => {
     const [example, ...more] = blocksOf(runs);
     expect(more).toEqual([]);
     const check = checkOf({ $ref: '#/components/schemas/RunEvent' });
+    void check(JSON.parse(example!));
+    expect(check.errors).toBeNull();
+  });
+
+  it('tells of rollouts with the subjects of the suite and an example that fits the description', () => {
+    for (const event of rolloutEndings) expect(rollouts).toContain(`\`${subjectOfRollout(event)}\``);
+    const [example, ...more] = blocksOf(rollouts);
+    expect(more).toEqual([]);
+    const check = checkOf({ $ref: '#/components/schemas/RolloutEvent' });
     void check(JSON.parse(example!));
     expect(check.errors).toBeNull();
   });

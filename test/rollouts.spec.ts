@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { factStream } from '#contracts/alerts.js';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Flag } from '#contracts/flags.js';
 import { type Model } from '#contracts/registry.js';
-import { type Rollout, type RolloutAnalysis, type RolloutDecision, type RolloutSimulation } from '#contracts/rollouts.js';
+import { type Rollout, type RolloutAnalysis, type RolloutDecision, type RolloutSimulation, subjectOfRollout } from '#contracts/rollouts.js';
 import { type Api, eventually } from './api.harness.js';
 import { type Behaviour, Traffic } from './rollout-traffic.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -142,6 +145,12 @@ describe('a guarded rollout', () => {
     expect(await freeModel(story.candidate)).toMatchObject({ status: 'development', rollout_percentage: 0, rollout_id: null });
     expect(await freeModel(story.stable)).toMatchObject({ status: 'stable', rollout_percentage: 100, rollout_id: null });
 
+    const connection = await connect({ servers: suite.nats_url });
+    const streams = (await jetstreamManager(connection)).streams;
+    const fact = await streams.getMessage(factStream.name, { last_by_subj: subjectOfRollout('rolled_back') });
+    await connection.close();
+    expect(fact?.json()).toMatchObject({ rollout_id: created.rollout_id, event: 'rolled_back', reason: ended.outcome });
+
     const body = { flag_key: story.flag_key, candidate_model_id: story.candidate.model_id, ...override };
     expect(await api.failure('/rollouts', { method: 'POST', body })).toMatchObject({
       status: 409,
@@ -220,5 +229,34 @@ describe('a guarded rollout', () => {
     ]);
     await api.data(`/flags/${flag_key}`, { method: 'PATCH', body: { state: 'DISABLED' } });
     expect(await refused({})).toMatchObject([{ field: 'flag_key' }]);
+  });
+
+  it('is listed page by page, and seen by keys of its models alone', async () => {
+    const { stable, create } = await scene(fine);
+    const created = await create();
+    const all = await api.data<Rollout[]>('/rollouts');
+    expect(all[0]).toMatchObject({ rollout_id: created.rollout_id });
+    const from = (cursor: string): ReturnType<typeof api.envelope<Rollout[]>> => api.envelope(`/rollouts?limit=2${cursor}`);
+    const paged: string[] = [];
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      const { data, page } = await from(cursor);
+      paged.push(...data.map(({ rollout_id }) => rollout_id));
+      cursor = page?.next_cursor ? `&cursor=${page.next_cursor}` : undefined;
+    }
+    expect(paged).toEqual(all.map(({ rollout_id }) => rollout_id));
+
+    const [own, others] = await Promise.all([
+      suite.withRole('viewer', { names: [stable.name] }),
+      suite.withRole('releaser', { names: ['Something else'] }),
+    ]);
+    expect((await own.data<Rollout[]>('/rollouts')).map(({ rollout_id }) => rollout_id)).toEqual([created.rollout_id]);
+    expect(await own.data(`/rollouts/${created.rollout_id}`)).toMatchObject({ status: 'running' });
+    expect(await others.data('/rollouts')).toEqual([]);
+    const unseen = { status: 404, code: 'ROLLOUT_NOT_FOUND' };
+    expect(await others.failure(`/rollouts/${created.rollout_id}`)).toMatchObject(unseen);
+    expect(await others.failure(`/rollouts/${created.rollout_id}/analysis`)).toMatchObject(unseen);
+    const abort = { method: 'POST', body: { reason: 'not mine' } };
+    expect(await others.failure(`/rollouts/${created.rollout_id}/abort`, abort)).toMatchObject(unseen);
+    await act(created, 'abort');
   });
 });

@@ -9,6 +9,7 @@ export class FlagsConfig extends ServiceConfig {
   /** How long rollouts that have ended are kept, with their decisions. */
   @Whole({ min: 1, max: 3_650, optional: true })
   ROLLOUT_RETENTION_DAYS = 90;
+
   /** How often breakers are stepped; the weights of bandits each fifth time. */
   @Whole({ min: 1, max: 60, optional: true })
   SELECTION_TICK_SECONDS = 1;

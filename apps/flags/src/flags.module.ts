@@ -22,6 +22,7 @@ import { PendingExecutor } from './rollouts/pending.executor.js';
 import { RolloutDecisionEntity, RolloutEntity } from './rollouts/rollout.entity.js';
 import { RolloutRetentionSchedule } from './rollouts/retention.schedule.js';
 import { RolloutRetentionStore } from './rollouts/retention.store.js';
+import { RolloutFacts } from './rollouts/rollout-facts.publisher.js';
 import { RolloutsHandlers } from './rollouts/rollouts.handlers.js';
 import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
 import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
@@ -67,6 +68,7 @@ export class FlagsModule {
         RolloutsStore,
         DecisionsStore,
         Moves,
+        RolloutFacts,
         PendingExecutor,
         TickExecutor,
         RolloutsSchedule,

@@ -2557,6 +2557,8 @@ export interface components {
             /** @description … with a 95 % confidence sequence: it holds at all times. null before the second tick. */
             success_difference_lower: number | null;
             success_difference_upper: number | null;
+            /** @description null: too few timings. */
+            timings: components["schemas"]["TimingComparison"] | null;
             guardrails: components["schemas"]["GuardrailReading"][];
             sample_ratio: components["schemas"]["SampleRatio"];
             /** @description The newest 20 decisions, newest first. */
@@ -2742,7 +2744,7 @@ export interface components {
             propensity: number | null;
             /** @description Whom to ask when this one fails, in this order. */
             fallbacks: components["schemas"]["SelectedModel"][];
-            /** @description Models that were asked for and are passed over, the first 20. */
+            /** @description Stable and canary models that were asked for and are passed over, the first 20. */
             excluded: components["schemas"]["ExcludedModel"][];
         };
         Series: {
@@ -2938,6 +2940,15 @@ export interface components {
              * @enum {string}
              */
             resolution: "minute" | "hour" | "day";
+        };
+        TimingComparison: {
+            /** @description The median of all ratios of a timing of the candidate and one of the control … */
+            ratio: number;
+            /** @description … with its 95 % interval. */
+            ratio_lower: number;
+            ratio_upper: number;
+            /** @description P(a timing of the candidate is the longer one). */
+            probability_slower: number;
         };
         Transition: {
             /** @enum {string} */

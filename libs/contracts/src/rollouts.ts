@@ -321,6 +321,35 @@ export class RolloutChanged {
   models!: Model[];
 }
 
+export const rolloutEndings = ['completed', 'rolled_back', 'aborted'] as const;
+export type RolloutEnding = (typeof rolloutEndings)[number];
+
+/** A fact about a rollout that ended, on the stream of facts under `emr.evt.rollouts.<event>`: once, but for what is sent again. */
+export class RolloutEvent extends RolloutRef {
+  @Text({ max: 200, description: 'Also its Nats-Msg-Id: what is sent again has the same.' })
+  event_id!: string;
+
+  @OneOf(rolloutEndings)
+  event!: RolloutEnding;
+
+  @Instant()
+  at!: string;
+
+  @FlagKey()
+  flag_key!: string;
+
+  @ModelId()
+  candidate_model_id!: string;
+
+  @ModelId()
+  control_model_id!: string;
+
+  @Text({ max: 2_000 })
+  reason!: string;
+}
+
+export const subjectOfRollout = (event: RolloutEnding): string => `emr.evt.rollouts.${event}`;
+
 export class RolloutFilter extends PageRequest {
   @OneOf(rolloutStatuses, { optional: true })
   status?: RolloutStatus;
@@ -476,6 +505,21 @@ export class ArmAnalysis {
   probability_best!: number;
 }
 
+/** The Mann–Whitney test of the arms' timings, for one look at the end: looked at often, it alarms more often than it says. */
+export class TimingComparison {
+  @Decimal({ min: 0, max: 1e300, description: 'The median of all ratios of a timing of the candidate and one of the control …' })
+  ratio!: number;
+
+  @Decimal({ min: 0, max: 1e300, description: '… with its 95 % interval.' })
+  ratio_lower!: number;
+
+  @Decimal({ min: 0, max: 1e300 })
+  ratio_upper!: number;
+
+  @Decimal({ min: 0, max: 1, description: 'P(a timing of the candidate is the longer one).' })
+  probability_slower!: number;
+}
+
 /** How the arms compare, of all that was counted since the start. */
 export class RolloutAnalysis extends RolloutRef {
   @OneOf(rolloutStatuses)
@@ -505,6 +549,9 @@ export class RolloutAnalysis extends RolloutRef {
 
   @Decimal({ min: -1e6, max: 1e6, nullable: true })
   success_difference_upper!: number | null;
+
+  @Part(() => TimingComparison, { nullable: true, description: 'null: too few timings.' })
+  timings!: TimingComparison | null;
 
   @Parts(() => GuardrailReading)
   guardrails!: GuardrailReading[];
@@ -605,4 +652,9 @@ export const listRolloutDecisions = request('flags.list_rollout_decisions', {
   output: RolloutDecisionPage,
 });
 export const analyseRollout = request('flags.analyse_rollout', { input: RolloutRef, output: RolloutAnalysis });
-export const simulateRollout = request('flags.simulate_rollout', { input: RolloutSimulationRequest, output: RolloutSimulation });
+export const simulateRollout = request('flags.simulate_rollout', {
+  input: RolloutSimulationRequest,
+  output: RolloutSimulation,
+  // Of a rollout that took weeks. That nobody listens is heard at once.
+  timeout_ms: 15_000,
+});

@@ -15,7 +15,7 @@ import {
 import { pairedBounds } from '#statistics/paired-ticks.js';
 import { Answers } from '#runtime/answers.js';
 import { readGuardrails, readSampleRatio } from './analysis.js';
-import { type Arm, compareArms } from './arms.js';
+import { type Arm, compareArms, compareTimings } from './arms.js';
 import { grown } from './counters.js';
 import { DecisionsStore } from './decisions.store.js';
 import { guardrailsOf } from './plan.js';
@@ -48,16 +48,18 @@ export class RolloutAnalysisHandlers {
   async analyse({ rollout_id }: RolloutRef): Promise<RolloutAnalysis> {
     const row = await this.rollouts.get(rollout_id);
     const { items } = await this.decisions.list({ rollout_id, limit: newestDecisions });
+    const [candidate, control] = armsOf(row);
     const bounds = pairedBounds(row.analysis.failures, boundAlpha);
     return {
       rollout_id,
       status: row.status,
       ticks: row.tick,
-      arms: compareArms(armsOf(row)),
+      arms: compareArms([candidate, control]),
       // Of failures the candidate has fewer where its success rate is higher.
       success_difference: bounds && -100 * bounds.difference,
       success_difference_lower: bounds && -100 * bounds.upper,
       success_difference_upper: bounds && -100 * bounds.lower,
+      timings: compareTimings(candidate, control),
       guardrails: readGuardrails(row.analysis, row.plan),
       sample_ratio: readSampleRatio(row.analysis, row.percentage),
       decisions: items,
@@ -82,12 +84,13 @@ export class RolloutAnalysisHandlers {
 }
 
 /** The candidate, then the control, with all that was counted since the start. */
-function armsOf(row: RolloutEntity): Arm[] {
+function armsOf(row: RolloutEntity): [candidate: Arm, control: Arm] {
   const { first_counters, last_counters } = row;
-  return (['candidate', 'control'] as const).map((arm) => ({
+  const armOf = (arm: 'candidate' | 'control'): Arm => ({
     ...grown(last_counters?.[arm] ?? null, first_counters?.[arm] ?? null),
     variant: row[`${arm}_variant`],
     model_id: row[`${arm}_model_id`],
     sum_timing_ms: (last_counters?.[arm]?.sum_timing_ms ?? 0) - (first_counters?.[arm]?.sum_timing_ms ?? 0),
-  }));
+  });
+  return [armOf('candidate'), armOf('control')];
 }

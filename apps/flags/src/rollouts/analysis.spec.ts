@@ -93,4 +93,53 @@ describe('the analysis of a rollout', () => {
     expect(analysis.recent.map(({ events }) => events)).toEqual([2, 3, 4, 5, 6, 7]);
     expect(analysis.step_samples).toBe(80);
   });
+
+  // Known complaints about Kayenta's judge, which passes all three: spinnaker#6278, kayenta#426 and kayenta#780.
+  describe('flags what others pass', () => {
+    const latencies = planOf({});
+    const harmed = (ticks: { candidate: ArmTick; control: ArmTick }[], limits: Sketch): string[] => {
+      let analysis: Analysis = { ...newAnalysis(latencies), limits: limitsOf(limits) };
+      for (const tick of ticks) analysis = analysisWith(analysis, latencies, 50, tick);
+      return readGuardrails(analysis, latencies)
+        .filter(({ harm }) => harm.refuted)
+        .map(({ metric }) => metric);
+    };
+
+    it('seven of ten timings a hundred times as long', () => {
+      const tick = {
+        candidate: arm(10, 0, { timings: timed(10, (index) => (index < 7 ? 100 : 1)) }),
+        control: arm(10, 0, { timings: timed(10, () => 1) }),
+      };
+      expect(
+        harmed(
+          [tick, tick, tick],
+          timed(5_000, () => 1),
+        ),
+      ).toEqual(['latency_p50', 'latency_p95', 'latency_p99']);
+    });
+
+    it('a few errors where there were none', () => {
+      const ticks = [0, 1, 2, 1, 0, 0, 0, 1, 2, 1, 0, 0].map((failures) => ({ candidate: arm(100, failures), control: arm(900, 0) }));
+      expect(
+        harmed(
+          ticks,
+          timed(5_000, () => 10),
+        ),
+      ).toEqual(['failure_rate']);
+    });
+
+    it('the same median with wilder tails', () => {
+      const spread =
+        (factor: number) =>
+        (index: number): number =>
+          100 * factor ** ((index % 100) / 50 - 0.99);
+      const tick = {
+        candidate: arm(100, 0, { timings: timed(100, spread(8)) }),
+        control: arm(100, 0, { timings: timed(100, spread(2)) }),
+      };
+      const found = harmed([tick, tick, tick], timed(5_000, spread(2)));
+      expect(found).toContain('latency_p95');
+      expect(found).not.toContain('latency_p50');
+    });
+  });
 });

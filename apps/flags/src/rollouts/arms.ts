@@ -1,4 +1,5 @@
-import { type ArmAnalysis } from '#contracts/rollouts.js';
+import { type ArmAnalysis, type TimingComparison } from '#contracts/rollouts.js';
+import { mannWhitney } from '#statistics/mann-whitney.js';
 import { probabilitiesOfBest } from '#statistics/probability-of-best.js';
 import { wilsonInterval, z95 } from '#statistics/wilson.js';
 import { type ArmTick } from './analysis.js';
@@ -30,4 +31,12 @@ export function compareArms(arms: readonly Arm[]): ArmAnalysis[] {
       probability_best: best[index]!,
     };
   });
+}
+
+/** null where either has too few timings. */
+export function compareTimings(candidate: ArmTick, control: ArmTick): TimingComparison | null {
+  const comparison = mannWhitney(candidate.timings, control.timings);
+  if ('reason' in comparison) return null;
+  const { effect, interval, superiority } = comparison;
+  return { ratio: effect, ratio_lower: interval.lower, ratio_upper: interval.upper, probability_slower: superiority };
 }

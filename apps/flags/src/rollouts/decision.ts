@@ -112,7 +112,9 @@ function missingOf(situation: Situation): string[] {
   const { plan, readings, silent_ms } = situation;
   const missing = tooEarly(situation);
   if (isAlone(situation)) return missing;
-  const open = readings.filter(({ promotion }) => !promotion.refuted).map(nameOf);
+  const open = readings
+    .filter(({ promotion }) => !promotion.refuted)
+    .map((reading) => nameOf(reading) + (hasNoLimit(reading) ? ' (the control has too few timings)' : ''));
   if (open.length) missing.push(`not shown yet to be within the promotion_margin: ${open.join(', ')}`);
   const silent = (['candidate', 'control'] as const).filter((arm) => silent_ms[arm] >= plan.no_data_after_seconds * 1000);
   if (silent.length) missing.push(silentReason(silent, plan));
@@ -131,6 +133,8 @@ const silentReason = (silent: readonly string[], { no_data_after_seconds }: Roll
   `no inferences of the ${silent.join(' and the ')} for ${no_data_after_seconds} s`;
 
 const nameOf = ({ metric, error_type }: GuardrailReading): string => (error_type === null ? metric : `${metric} ${error_type}`);
+
+const hasNoLimit = ({ metric, limit_ms }: GuardrailReading): boolean => metric.startsWith('latency_') && limit_ms === null;
 
 const unitOf = ({ limit_ms }: GuardrailReading): string => (limit_ms === null ? 'points' : '%');
 

@@ -27,7 +27,7 @@ export class Moves {
   async planAdvance(manager: EntityManager, row: RolloutEntity, now: string, reason: string): Promise<RolloutEntity> {
     const next = row.plan.steps[row.step + 1];
     const [candidate, control] = row.models;
-    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'> = next
+    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'> = next
       ? {
           change: 'advance',
           models: onCanary(row, row.control_status, next.percentage),
@@ -44,7 +44,7 @@ export class Moves {
           percentage: 100,
           reason,
         };
-    return this.rollouts.change(manager, row, planned(row, now, change), { action: 'rollout.advance_decided', reason });
+    return this.rollouts.change(manager, row, this.planned(row, now, change), { action: 'rollout.advance_decided', reason });
   }
 
   /** All traffic back to the control, at once; the flag is free. What was planned before is not made any more. */
@@ -56,12 +56,12 @@ export class Moves {
     reason: string,
   ): Promise<RolloutEntity> {
     const started = row.started_at !== null;
-    await this.changeFlag(manager, row, { ...(started && { split: splitAt(row, row.salt, 0) }), rollout_id: null }, reason);
+    await this.changeFlag(manager, row, { ...(started && { split: splitAt(row, 0) }), rollout_id: null }, reason);
     const plan = { change, models: withdrawn(row, row.control_status), release: true, step: row.step, percentage: 0, reason };
     const status: RolloutStatus = change === 'rollback' ? 'rolled_back' : 'aborted';
     const ended: Partial<RolloutEntity> = { status, percentage: 0, outcome: reason, ended_at: now, next_tick_at: null };
     const action = change === 'rollback' ? 'rollout.rolled_back' : 'rollout.aborted';
-    return this.rollouts.change(manager, row, { ...planned(row, now, plan), ...ended }, { action, reason });
+    return this.rollouts.change(manager, row, { ...this.planned(row, now, plan), ...ended }, { action, reason });
   }
 
   /** What the registry has made is made here too. `counters`: what was counted before the candidate got traffic, of a start. */
@@ -69,12 +69,12 @@ export class Moves {
     const { change, models, step, percentage, reason } = row.pending!;
     const done: Partial<RolloutEntity> = { pending: null, next_try_at: null };
     if (change === 'rollback' || change === 'abort' || change === 'release') return this.rollouts.change(manager, row, done);
-    const split = splitAt(row, row.salt, percentage);
+    const split = splitAt(row, percentage);
     if (change === 'complete') {
       await this.changeFlag(manager, row, { split, rollout_id: null }, reason);
       const ended: Partial<RolloutEntity> = { status: 'completed', percentage, outcome: reason, ended_at: now, next_tick_at: null };
       // Only now: until here the rollout could still be rolled back, and had to own its models for that.
-      const release = planned(row, now, { change: 'release', models, release: true, step, percentage, reason });
+      const release = this.planned(row, now, { change: 'release', models, release: true, step, percentage, reason });
       return this.rollouts.change(manager, row, { ...release, ...ended }, { action: 'rollout.completed', reason });
     }
     await this.changeFlag(manager, row, { split }, reason);
@@ -118,13 +118,14 @@ export class Moves {
     if (flag?.rollout_id !== row.rollout_id) return;
     await this.flags.change(manager, flag, change, `rollout ${row.rollout_id}: ${reason}`.slice(0, 1000));
   }
-}
 
-function planned(
-  row: RolloutEntity,
-  now: string,
-  change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'>,
-): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
-  const sequence = row.sequence + 1;
-  return { sequence, pending: { ...change, sequence, since: now, last_error: null }, next_try_at: now };
+  /** Whoever plans a change has a tick's time to make it; then others take it up. */
+  private planned(
+    row: RolloutEntity,
+    now: string,
+    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'>,
+  ): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
+    const sequence = row.sequence + 1;
+    return { sequence, pending: { ...change, sequence, since: now, last_error: null, told: false }, next_try_at: this.nextTick(now) };
+  }
 }

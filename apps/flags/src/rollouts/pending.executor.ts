@@ -9,6 +9,7 @@ import { FlagsConfig } from '../flags.config.js';
 import { type Counters, countersOf } from './counters.js';
 import { Moves } from './moves.store.js';
 import { type PlannedChange, RolloutEntity } from './rollout.entity.js';
+import { RolloutFacts } from './rollout-facts.publisher.js';
 import { clock, RolloutsStore } from './rollouts.store.js';
 
 /** $1 rollout, $2 seconds until another may try: the one who tries now may be killed. */
@@ -40,36 +41,46 @@ export class PendingExecutor {
     private readonly bus: Bus,
     private readonly rollouts: RolloutsStore,
     private readonly moves: Moves,
+    private readonly facts: RolloutFacts,
     private readonly config: FlagsConfig,
   ) {}
 
-  /** Nothing is made, nor refused, where it is another's turn or the registry cannot be asked now. */
-  async make(rollout_id: string): Promise<Made> {
+  /** For whoever finds a change that is due: nothing where another has taken it meanwhile. */
+  async takeUp(rollout_id: string): Promise<void> {
     const claimed = await this.database.query<unknown[]>(claimStatement, [rollout_id, Math.max(1, this.config.ROLLOUT_TICK_SECONDS)]);
-    if (claimed.length === 0) return nothing;
+    if (claimed.length) await this.make(rollout_id);
+  }
+
+  /** For whoever planned it: nobody else takes it up within a tick. Nothing is made, nor refused, where the registry cannot be asked now. */
+  async make(rollout_id: string): Promise<Made> {
     const row = await this.database.manager.findOneBy(RolloutEntity, { rollout_id });
     if (!row?.pending) return nothing;
     const { sequence, models, release, reason, change } = row.pending;
-    const counters = change === 'start' ? await this.countersBefore(row) : null;
-    const answer = await this.bus
-      .ask(applyRollout, { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` })
-      .catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error)));
+    const application = { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` };
+    const [told, counters, answer] = await Promise.all([
+      this.facts.tell(row),
+      change === 'start' ? this.countersBefore(row) : null,
+      this.bus.ask(applyRollout, application).catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error))),
+    ]);
     const refusal = answer instanceof AppError ? answer : null;
     await this.database.transaction(async (manager) => {
       const current = await this.rollouts.lock(manager, rollout_id);
       // Meanwhile another replica was faster, or it was decided otherwise.
       if (current.pending?.sequence !== sequence) return;
       const now = await clock(manager);
-      if (!refusal) await this.moves.land(manager, current, now, counters);
-      else if (change === 'start' && !transient.has(refusal.code)) await this.moves.refuseStart(manager, current, now, refusal.message);
-      else await this.rollouts.change(manager, current, this.later(current.pending, refusal, now));
+      if (!refusal && told) await this.moves.land(manager, current, now, counters);
+      else if (refusal && change === 'start' && !transient.has(refusal.code))
+        await this.moves.refuseStart(manager, current, now, refusal.message);
+      else await this.rollouts.change(manager, current, this.later({ ...current.pending, told }, refusal, now));
     });
     this.moves.changed();
+    if (change === 'complete' && !refusal) await this.make(rollout_id);
     return { models: answer instanceof AppError ? [] : answer.models, refusal: refusal && !transient.has(refusal.code) ? refusal : null };
   }
 
-  private later(pending: PlannedChange, { message }: AppError, now: string): Partial<RolloutEntity> {
-    return { pending: { ...pending, last_error: message.slice(0, 1000) }, next_try_at: this.moves.nextTick(now) };
+  private later(pending: PlannedChange, refusal: AppError | null, now: string): Partial<RolloutEntity> {
+    const last_error = refusal ? refusal.message.slice(0, 1000) : 'NATS does not store what is to be told of it';
+    return { pending: { ...pending, last_error }, next_try_at: this.moves.nextTick(now) };
   }
 
   /** What was counted before the candidate gets traffic. While metrics cannot be asked the first tick is the beginning. */

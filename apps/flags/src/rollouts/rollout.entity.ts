@@ -23,6 +23,8 @@ export interface PlannedChange extends PendingChange {
   step: number;
   percentage: number;
   reason: string;
+  /** Whether JetStream has what is to be told of it. */
+  told: boolean;
 }
 
 /** A rollout and all that the next tick starts from: whichever replica takes it. */
@@ -69,9 +71,6 @@ export class RolloutEntity {
   @Column('jsonb')
   plan!: RolloutPlan;
 
-  @Column('text')
-  salt!: string;
-
   @Column('boolean')
   override!: boolean;
 
@@ -93,10 +92,6 @@ export class RolloutEntity {
 
   @Column('jsonb', { nullable: true })
   last_counters!: Counters | null;
-
-  /** When the last counters were read, by the clock of metrics. */
-  @Column('timestamptz', { nullable: true, transformer: instant })
-  counted_at!: string | null;
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   candidate_heard_at!: string | null;

@@ -62,9 +62,8 @@ export class RolloutsHandlers {
   async createRollout(input: NewRollout): Promise<RolloutChanged> {
     const plan = planOf(input);
     if (input.override) assertOverrideReason(input.reason);
-    const [candidate, control] = await this.modelsOf(input);
-    // Of what the caller may not see it says that there is none.
-    await this.bus.ask(getFlag, { flag_key: input.flag_key });
+    // Of what the caller may not see they say that there is none.
+    const [[candidate, control]] = await Promise.all([this.modelsOf(input), this.bus.ask(getFlag, { flag_key: input.flag_key })]);
     const rollout_id = `rollout_${randomBytes(6).toString('hex')}`;
     await this.database.transaction(async (manager) => {
       const flag = (await this.flags.lock(manager, input.flag_key)) ?? raise(flagNotFound(input.flag_key));
@@ -89,8 +88,6 @@ export class RolloutsHandlers {
         step: 0,
         percentage: 0,
         plan,
-        // Another salt in each rollout, so that it is not always the same who try first; the same in all its steps.
-        salt: rollout_id,
         override: input.override ?? false,
         reason: input.reason,
         tick: 0,
@@ -98,7 +95,6 @@ export class RolloutsHandlers {
         analysis: newAnalysis(plan),
         first_counters: null,
         last_counters: null,
-        counted_at: null,
         candidate_heard_at: null,
         control_heard_at: null,
         next_tick_at: null,
@@ -113,8 +109,9 @@ export class RolloutsHandlers {
           step: 0,
           percentage,
           reason: input.reason,
+          told: false,
         },
-        next_try_at: now,
+        next_try_at: this.moves.nextTick(now),
         outcome: null,
         created_at: now,
         created_by: currentCaller().actor.name,

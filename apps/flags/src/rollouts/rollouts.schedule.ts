@@ -45,7 +45,7 @@ export class RolloutsSchedule implements OnApplicationBootstrap, OnModuleDestroy
       await this.each(dueStatement, async (rollout_id) => {
         if (await this.ticks.take(rollout_id)) await this.pending.make(rollout_id);
       });
-      await this.each(pendingStatement, (rollout_id) => this.pending.make(rollout_id));
+      await this.each(pendingStatement, (rollout_id) => this.pending.takeUp(rollout_id));
     } catch (error) {
       this.logger.failure('Could not look for rollouts that are due; trying again', error);
     }

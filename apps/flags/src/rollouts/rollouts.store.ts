@@ -36,15 +36,10 @@ export class RolloutsStore {
     if (filter.status !== undefined) query.andWhere('rollout.status = :status', { status: filter.status });
     if (filter.flag_key !== undefined) query.andWhere('rollout.flag_key = :flag_key', { flag_key: filter.flag_key });
     if (filter.cursor !== undefined) {
-      const [at, id] = cursorParts(filter.cursor, 2);
-      // By the microsecond of the row, of which the text has only the milliseconds.
-      query.andWhere(
-        '(rollout.created_at, rollout.rollout_id) < (SELECT created_at, rollout_id FROM flags.rollouts WHERE rollout_id = :id)',
-        {
-          id,
-          at,
-        },
-      );
+      const [after] = cursorParts(filter.cursor, 1);
+      // By the row itself, whose time has more digits than its text.
+      const place = '(SELECT created_at, rollout_id FROM flags.rollouts WHERE rollout_id = :after)';
+      query.andWhere(`(rollout.created_at, rollout.rollout_id) < ${place}`, { after });
     }
     const { sports, names } = currentCaller().actor.scope;
     const beyond = (field: string, allowed: string): string =>
@@ -54,7 +49,7 @@ export class RolloutsStore {
     const page = await fillPage(
       filter,
       (rows) => query.take(rows).getMany(),
-      ({ created_at, rollout_id }) => cursorText([created_at, rollout_id]),
+      ({ rollout_id }) => cursorText([rollout_id]),
     );
     return { ...page, items: page.items.map(shown) };
   }

@@ -14,7 +14,6 @@ import { situationOf } from './situation.js';
 
 interface Counted {
   counters: Counters;
-  at: string;
   /** Of the control, as long as no limits are known. */
   analysis: (analysis: Analysis) => Analysis;
 }
@@ -92,7 +91,7 @@ export class TickExecutor {
       last_decision: { ...verdict, tick, at: now },
       // Limits come from timings that no tick has been judged by: from the next one on.
       analysis: counted ? counted.analysis(analysis) : analysis,
-      ...(counted && { last_counters: counted.counters, counted_at: counted.at, first_counters: row.first_counters ?? counted.counters }),
+      ...(counted && { last_counters: counted.counters, first_counters: row.first_counters ?? counted.counters }),
       ...heard,
       next_tick_at: this.moves.nextTick(now),
     });
@@ -118,7 +117,6 @@ export class TickExecutor {
         candidate: countersOf(tick, flag_key, candidate_variant, candidate_model_id),
         control: countersOf(tick, flag_key, control_variant, control_model_id),
       },
-      at: tick.at,
       analysis: (analysis) => (whole && analysis.limits === null ? { ...analysis, limits: limitsOf(sketchOf(whole.sketch)) } : analysis),
     };
   }

@@ -21,6 +21,7 @@ import { planOf } from './plan.js';
 import { RolloutRetentionStore } from './retention.store.js';
 import { RolloutDecisionEntity, RolloutEntity } from './rollout.entity.js';
 import { RolloutsStore } from './rollouts.store.js';
+import { type RolloutFacts } from './rollout-facts.publisher.js';
 import { TickExecutor } from './tick.executor.js';
 
 const flag_key = 'rolled';
@@ -47,7 +48,9 @@ class OtherServices {
   candidate = { total: 0, failed: 0 };
   control = { total: 0, failed: 0 };
   metricsAway = false;
-  registryAnswers: AppError | null = null;
+  registryAnswers: Error | null = null;
+  /** Thrown once, after the registry has made a change: as if whoever asked died before it heard so. */
+  diesAfterwards: Error | null = null;
   readonly applied: { sequence: number; models: RolledModel[]; release: boolean }[] = [];
 
   readonly bus = {
@@ -63,9 +66,22 @@ class OtherServices {
       }
       if (this.registryAnswers) throw this.registryAnswers;
       this.applied.push(input);
+      const death = this.diesAfterwards;
+      this.diesAfterwards = null;
+      if (death) throw death;
       return { models: [] };
     },
   } as unknown as Bus;
+
+  natsAway = false;
+  readonly told: string[] = [];
+  readonly facts = {
+    tell: ({ pending }: RolloutEntity): Promise<boolean> => {
+      if (this.natsAway) return Promise.resolve(pending!.told);
+      if (!pending!.told) this.told.push(pending!.change);
+      return Promise.resolve(true);
+    },
+  } as RolloutFacts;
 
   count(candidate: number, candidateFailed: number, control: number, controlFailed: number): void {
     this.candidate = { total: this.candidate.total + candidate, failed: this.candidate.failed + candidateFailed };
@@ -113,7 +129,7 @@ beforeEach(async () => {
     const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), config);
     return {
       ticks: new TickExecutor(database, services.bus, rollouts, moves),
-      pending: new PendingExecutor(database, services.bus, rollouts, moves, config),
+      pending: new PendingExecutor(database, services.bus, rollouts, moves, services.facts, config),
     };
   });
   const now = new Date().toISOString();
@@ -152,7 +168,6 @@ beforeEach(async () => {
     step: 0,
     percentage: 10,
     plan,
-    salt: rollout_id,
     override: false,
     reason: 'a test',
     tick: 0,
@@ -160,7 +175,6 @@ beforeEach(async () => {
     analysis: newAnalysis(plan) as never,
     first_counters: { candidate: null, control: null },
     last_counters: { candidate: null, control: null },
-    counted_at: null,
     candidate_heard_at: now,
     control_heard_at: now,
     next_tick_at: now,
@@ -204,6 +218,7 @@ it('counts what came while metrics was away once it answers, and not what it los
 });
 
 it('gives the control all traffic in the transaction of the decision, and tells the registry as soon as it can', async () => {
+  services.natsAway = true;
   const down = new AppError('SERVICE_UNAVAILABLE', 'The registry service is not available');
   services.registryAnswers = down;
   for (let tick = 0; tick < 6; tick++) {
@@ -220,10 +235,15 @@ it('gives the control all traffic in the transaction of the decision, and tells 
   expect(await flag()).toMatchObject({ rollout_id: null, split: { weights: { new: 0, old: 1_000_000 } } });
   await asSystem(() => replicas[1]!.pending.make(rollout_id));
   expect((await row()).pending).toMatchObject({ last_error: down.message });
+  // What is told already is not told again.
+  services.natsAway = false;
+  await asSystem(() => replicas[1]!.pending.make(rollout_id));
+  expect((await row()).pending).toMatchObject({ told: true });
   services.registryAnswers = null;
   await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
-  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.make(rollout_id))));
+  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
   expect(await row()).toMatchObject({ pending: null, next_try_at: null });
+  expect(services.told).toEqual(['rollback']);
   expect(services.applied).toMatchObject([
     {
       sequence: 2,
@@ -261,6 +281,28 @@ it('moves nothing for an advance before the registry has it, and gives one up fo
   expect(services.applied.map(({ sequence }) => sequence)).toEqual([3]);
 });
 
+it('goes on with an advance whose replica died after the registry had made it', async () => {
+  const audit = new AuditStore(database);
+  const rollouts = new RolloutsStore(database, audit);
+  const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), new FlagsConfig());
+  await asSystem(() =>
+    database.transaction(async (manager) => {
+      await moves.planAdvance(manager, await rollouts.lock(manager, rollout_id), new Date().toISOString(), 'a test');
+    }),
+  );
+  services.diesAfterwards = new Error('killed');
+  await expect(asSystem(() => replicas[0]!.pending.make(rollout_id))).rejects.toThrow('killed');
+  expect(await row()).toMatchObject({ step: 0, percentage: 10, pending: { change: 'advance', sequence: 2 } });
+  // Not before its tick is over.
+  await asSystem(() => replicas[1]!.pending.takeUp(rollout_id));
+  expect(services.applied).toHaveLength(1);
+  await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
+  await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
+  expect(services.applied.map(({ sequence }) => sequence)).toEqual([2, 2]);
+  expect(await row()).toMatchObject({ step: 1, percentage: 100, pending: null });
+  expect((await flag()).split).toMatchObject({ weights: { new: 1_000_000, old: 0 } });
+});
+
 it('lets go of its models only after it has completed', async () => {
   await database.query(
     `UPDATE flags.rollouts SET step = 1, percentage = 100, step_started_at = now() - interval '2 hours', started_at = now() - interval '2 hours'`,
@@ -269,10 +311,8 @@ it('lets go of its models only after it has completed', async () => {
   await tickOnce();
   expect((await row()).pending).toMatchObject({ change: 'complete', sequence: 2, release: false });
   await asSystem(() => replicas[0]!.pending.make(rollout_id));
-  expect(await row()).toMatchObject({ status: 'completed', percentage: 100, pending: { change: 'release', sequence: 3 } });
+  expect(await row()).toMatchObject({ status: 'completed', percentage: 100, pending: null, sequence: 3 });
   expect(await flag()).toMatchObject({ rollout_id: null, split: { weights: { new: 1_000_000, old: 0 } } });
-  await asSystem(() => replicas[0]!.pending.make(rollout_id));
-  expect((await row()).pending).toBeNull();
   expect(services.applied.map(({ release, models }) => [release, models.map(({ status }) => status)])).toEqual([
     [false, ['stable', 'deprecated']],
     [true, ['stable', 'deprecated']],

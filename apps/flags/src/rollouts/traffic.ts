@@ -1,5 +1,5 @@
 import { type Model, type ModelStatus } from '#contracts/registry.js';
-import { type RolledModel, type Rollout } from '#contracts/rollouts.js';
+import { type RolledModel, type Rollout, type RolloutRef } from '#contracts/rollouts.js';
 import { type Split } from '#contracts/split.js';
 
 /** Of a percent: the smallest share is 0.0001 %. */
@@ -9,12 +9,12 @@ const totalWeight = 100 * weightOfPercent;
 type Arms = Pick<Rollout, 'candidate_variant' | 'control_variant' | 'candidate_model_id' | 'control_model_id'>;
 
 /**
- * The flag's split while the candidate has `percentage` (0..100). The sum of the weights is always the same and the salt stays, so whoever gets the
- * candidate goes on getting it as its share grows.
+ * The flag's split while the candidate has `percentage` (0..100). The sum of the weights is always the same, and so is the salt, so whoever gets the
+ * candidate goes on getting it as its share grows. Each rollout has a salt of its own: it is not always the same who try first.
  */
-export function splitAt({ candidate_variant, control_variant }: Arms, salt: string, percentage: number): Split {
+export function splitAt({ rollout_id, candidate_variant, control_variant }: Arms & RolloutRef, percentage: number): Split {
   const weight = Math.round(percentage * weightOfPercent);
-  return { algorithm: 'fractional', salt, weights: { [candidate_variant]: weight, [control_variant]: totalWeight - weight } };
+  return { algorithm: 'fractional', salt: rollout_id, weights: { [candidate_variant]: weight, [control_variant]: totalWeight - weight } };
 }
 
 /** What the models are while the candidate has `percentage`. */
