@@ -83,9 +83,9 @@ export class OfrepController {
   @Get('events')
   @ServesOfrep('client')
   listen(request: FastifyRequest, reply: FastifyReply, { key_id }: Actor): void {
-    const last = request.headers['last-event-id'] ?? (request.query as Record<string, unknown>).lastEventId;
+    const last = positionFrom(request.headers['last-event-id']);
     const headers = { 'x-request-id': request.id, ...(request.headers.origin !== undefined && corsHeaders) };
-    this.streams.open(reply.raw, headers, key_id, positionFrom(last));
+    this.streams.open(reply.raw, headers, key_id, last);
     reply.hijack();
   }
 
