@@ -21,6 +21,8 @@ const contentType = 'application/json; charset=utf-8';
 /** So long a client that was told of a change elsewhere waits for it to come here. */
 const patienceMs = 500;
 const inactivityDelaySec = 120;
+/** Of keys. */
+const maxStreamTexts = 10_000;
 
 /**
  * The OpenFeature Remote Evaluation Protocol, version 0.3.0, as its clients on npm speak it: evaluation from memory. Described by its own OpenAPI
@@ -29,6 +31,8 @@ const inactivityDelaySec = 120;
 @ApiExcludeController()
 @Controller(ofrepRoots)
 export class OfrepController {
+  private readonly streamTexts = new Map<string, string>();
+
   constructor(
     private readonly known: KnownFlags,
     private readonly streams: FlagStreams,
@@ -69,22 +73,33 @@ export class OfrepController {
       return;
     }
     const answers = flags.map((flag) => answerOf(flag, context, now).text);
-    const requestUri = `${request.routeOptions.url!.replace(/evaluate\/flags$/, 'events')}?token=${this.guard.streamToken(key_id)}`;
-    const eventStreams = JSON.stringify([{ type: 'sse', endpoint: { requestUri }, inactivityDelaySec }]);
     void reply
       .code(200)
       .header('content-type', contentType)
-      .send(`{"flags":[${answers.join(',')}],"eventStreams":${eventStreams}}`);
+      .send(`{"flags":[${answers.join(',')}],"eventStreams":${this.streamsFor(key_id, request.routeOptions.url!)}}`);
   }
 
   /** Server-sent events: when to ask for all flags anew, and what was missed since `Last-Event-ID`. */
   @Get('events')
   @ServesOfrep('client')
   listen(request: FastifyRequest, reply: FastifyReply, { key_id }: Actor): void {
-    const last = request.headers['last-event-id'] ?? (request.query as Record<string, unknown>).lastEventId;
+    const last = positionFrom(request.headers['last-event-id']);
     const headers = { 'x-request-id': request.id, ...(request.headers.origin !== undefined && corsHeaders) };
-    this.streams.open(reply.raw, headers, key_id, positionFrom(last));
+    this.streams.open(reply.raw, headers, key_id, last);
     reply.hijack();
+  }
+
+  /** The JSON of where a key hears of changes, below the same root as the route; the same at all times. */
+  private streamsFor(key_id: string, route: string): string {
+    const name = `${key_id} ${route}`;
+    let text = this.streamTexts.get(name);
+    if (text === undefined) {
+      const requestUri = `${route.replace(/evaluate\/flags$/, 'events')}?token=${this.guard.streamToken(key_id)}`;
+      text = JSON.stringify([{ type: 'sse', endpoint: { requestUri }, inactivityDelaySec }]);
+      if (this.streamTexts.size >= maxStreamTexts) this.streamTexts.clear();
+      this.streamTexts.set(name, text);
+    }
+    return text;
   }
 }
 
