@@ -5,6 +5,7 @@ import { type Model } from '#contracts/registry.js';
 import { type ViewContract } from '#contracts/view.js';
 import { KnownFlags } from '#gateway/known-flags.store.js';
 import { KnownModels } from '#gateway/known-models.store.js';
+import { recordText } from '#gateway/record-text.js';
 import { Followed } from '#runtime/views.js';
 
 const everybody = { sports: null, names: null };
@@ -82,7 +83,9 @@ export function memoryOf(count: number): string {
   for (let index = 0; index < count; index++) flags.flags.apply(JSON.parse(JSON.stringify(flagOf(index))) as Flag);
   const { flags: compiled } = flags.all(everybody);
   const withFlags = heap();
+  for (const model of models.projection.values()) recordText(model);
+  const withTexts = heap();
   if (followed.length !== 3 || compiled.length !== count) throw new Error('Not all of them are held');
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-  return `models ${megabytes(withModels - empty)}, flags ${megabytes(withFlags - withModels)}`;
+  return `models ${megabytes(withModels - empty)}, flags ${megabytes(withFlags - withModels)}, the JSON of models that were answered ${megabytes(withTexts - withFlags)}`;
 }

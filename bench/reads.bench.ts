@@ -9,6 +9,7 @@ const inferencesEach = 20;
 const measuredModels = 100;
 const flagCount = 100;
 const held = 10_000;
+const changes = 500;
 
 interface Route {
   name: string;
@@ -88,6 +89,22 @@ async function seedFlags({ url, key }: SuiteProcesses): Promise<void> {
   }
 }
 
+/** Two stable models and a canary to choose among. */
+async function seedSelection({ url, key }: SuiteProcesses): Promise<void> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+  const send = async (path: string, body: object): Promise<{ model_id: string }> => {
+    const answer = await fetch(url + path, { method: 'POST', headers, body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(await answer.text());
+    return ((await answer.json()) as { data: { model_id: string } }).data;
+  };
+  for (const [index, steps] of [['canary', 'stable'], ['canary', 'stable'], ['canary']].entries()) {
+    const serving = { protocol: 'oip_v2', url: 'http://127.0.0.1:9' };
+    const body = { name: `Served ${index}`, version: '1.0.0', model_type: 'ensemble', sport: 'SEL', rollout_percentage: 20, serving };
+    const { model_id } = await send('/registry', body);
+    for (const to of steps) await send(`/registry/${model_id}/status`, { to, reason: 'for the read benchmark', override: true });
+  }
+}
+
 async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body: sent, isKnown = false }: Route): Promise<string> {
   const authorization = { authorization: `Bearer ${suite.key}` };
   const asking = { method, ...(sent !== undefined && { body: sent, headers: { 'content-type': 'application/json' } }) };
@@ -123,11 +140,35 @@ async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body
 
 const context = JSON.stringify({ context: { targetingKey: 'user-1', country: 'US', plan: 'pro' } });
 const memory = memoryOf(held);
+/** From the answer to a change until another gateway shows it, in milliseconds: one change after another, seen by asking all the time. */
+async function visibility(suite: SuiteProcesses, model_id: string): Promise<string> {
+  const other = (await suite.start('gateway')) + suite.prefix;
+  const headers = { authorization: `Bearer ${suite.key}`, 'content-type': 'application/json' };
+  const lags: number[] = [];
+  for (let change = 0; change < changes; change++) {
+    const description = `change ${change}`;
+    const answer = await fetch(`${suite.url}/registry/${model_id}`, { method: 'PATCH', headers, body: JSON.stringify({ description }) });
+    if (!answer.ok) throw new Error(await answer.text());
+    const began = performance.now();
+    for (;;) {
+      const seen = (await (await fetch(`${other}/registry/${model_id}`, { headers })).json()) as { data: { description: string } };
+      if (seen.data.description === description) break;
+      if (performance.now() - began > 5_000) throw new Error(`${description} is not visible`);
+    }
+    lags.push(performance.now() - began);
+  }
+  lags.sort((a, b) => a - b);
+  const at = (share: number): string => lags[Math.ceil(changes * share) - 1]!.toFixed(1);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, at most ${at(1)} ms`;
+}
+
 const suite = await startProcesses();
+let visible = '';
 const rows: string[] = [];
 try {
   const ids = await seed(suite);
   await seedFlags(suite);
+  await seedSelection(suite);
   const id = ids[0] ?? '';
   const routes: Route[] = [
     { name: 'GET /registry/{id}', path: `/registry/${id}` },
@@ -140,6 +181,12 @@ try {
       method: 'POST',
       body: JSON.stringify({ targeting_key: 'user-1' }),
     },
+    {
+      name: 'POST /select, of three models',
+      path: '/select',
+      method: 'POST',
+      body: JSON.stringify({ sport: 'SEL', targeting_key: 'user-1' }),
+    },
     { name: 'OFREP, one flag', path: '/ofrep/v1/evaluate/flags/bench_7', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context },
     { name: 'OFREP, all 100 flags, known (304)', path: '/ofrep/v1/evaluate/flags', method: 'POST', body: context, isKnown: true },
@@ -148,6 +195,7 @@ try {
     rows.push(await compare(suite, route));
     console.log(rows.at(-1));
   }
+  visible = await visibility(suite, ids.at(-1)!);
 } finally {
   await suite.close();
 }
@@ -160,6 +208,7 @@ const table = [
   '| --- | --- | --- | --- | --- | --- | --- |',
   ...rows,
   '',
+  `A change shown by another gateway after its answer, ${changes} changes: ${visible}.`,
   `Memory of a gateway for ${held} models and ${held} flags, as they are held and found by every order: ${memory}.`,
 ].join('\n');
 console.log(`\n${table}`);

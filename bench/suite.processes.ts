@@ -26,8 +26,8 @@ export interface SuiteProcesses {
   nats_url: string;
   database_url: string;
   directory: string;
-  /** Starts one more process of an app, and resolves once it is ready. */
-  start(app: App): Promise<void>;
+  /** Starts one more process of an app, and resolves once it is ready to where it listens. */
+  start(app: App): Promise<string>;
   /** Ends processes of an app as an orchestrator does, the oldest first and all unless said otherwise, and waits for it. */
   stop(app: App, count?: number): Promise<void>;
   /** Runs a script of dist, which is ended with the suite. */
@@ -54,8 +54,8 @@ export async function startProcesses(): Promise<SuiteProcesses> {
     children.push(child);
     return child;
   };
-  const start = async (app: App): Promise<void> => {
-    const port = String(app === 'gateway' ? gatewayPort : await freePort());
+  const start = async (app: App): Promise<string> => {
+    const port = String(app === 'gateway' && !apps.get(app)?.length ? gatewayPort : await freePort());
     const child = launch(`dist/apps/${app}/main.js`, [], {
       environment: {
         NATS_URL: nats.url,
@@ -71,7 +71,9 @@ export async function startProcesses(): Promise<SuiteProcesses> {
       },
     });
     apps.set(app, [...(apps.get(app) ?? []), child]);
-    await untilOk(`http://127.0.0.1:${port}/readyz`);
+    const root = `http://127.0.0.1:${port}`;
+    await untilOk(`${root}/readyz`);
+    return root;
   };
   const end = async (child: ChildProcess): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -29,10 +29,10 @@ export function badJson(field: Field): BadValue[] {
   const { enum: choices, format } = field.schema;
   const type = field.schema.type as string | undefined;
   if (field.part) return field.schema.type === 'array' ? badParts(field) : [...wrongTypes('object'), ...unlessNullable(field)];
-  if (type === undefined) return [...badFreeJson, ...unlessNullable(field)];
+  if (type === undefined) return [...badFreeJson(field), ...unlessNullable(field)];
   if (type === 'object') {
     const empty = field.schema.minProperties === undefined ? [] : [json('no key', {})];
-    return [...wrongTypes('object'), ...unlessNullable(field), ...badFreeJson.map(inObject), ...empty];
+    return [...wrongTypes('object'), ...unlessNullable(field), ...badFreeJson(field).map(inObject), ...empty];
   }
   const bad = [...wrongTypes(type), ...unlessNullable(field)];
   if (type === 'boolean') return bad;
@@ -123,10 +123,10 @@ function badParts({ schema, nullable, itemwise }: Field): BadValue[] {
 
 const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
 
-const badFreeJson: BadValue[] = [
+const badFreeJson = ({ accepted }: Field): BadValue[] => [
   { what: '40 levels', raw: nested(40) },
   { what: '100,000 levels', raw: nested(100_000) },
-  json('too large', 'x'.repeat(300_000)),
+  json('too large', 'x'.repeat(Number(/at most (\d+) bytes/.exec(accepted)?.[1] ?? 300_000))),
   nul,
   loneSurrogate,
   { what: 'NUL far inside', raw: '{"a":[{"b":"\\u0000"}]}' },

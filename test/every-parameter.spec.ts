@@ -75,7 +75,7 @@ beforeAll(async () => {
     objectives: {},
     ...{ alpha: 0.05, power: 0.8, minimum_n: 20, cases: { medium: 0.1, high: 0.25 } },
     bands: { share: band, error: band, latency: band, failures: band },
-    ...{ split: { weights: { on: 1 } }, document: { flags: { kept: { state: 'ENABLED' } } } },
+    document: { flags: { kept: { state: 'ENABLED' } } },
     'FlagDocumentsController.importFlags.format': 'flagd',
     'EvaluatorsController.putEvaluator.rule': { '==': [1, 1] },
   };

@@ -4,7 +4,8 @@ import { type AssignmentPreview } from '#contracts/assignment-preview.js';
 import { type Evaluator } from '#contracts/flag-evaluators.js';
 import { type FlagExport } from '#contracts/flag-export.js';
 import { type ImportReport } from '#contracts/flag-import.js';
-import { type Evaluation, type Flag } from '#contracts/flags.js';
+import { type Evaluation } from '#contracts/flag-evaluation.js';
+import { type Flag } from '#contracts/flags.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -211,6 +212,25 @@ describe('an import', () => {
     await change('in.flagd', { owner: 'ml_team', description: 'ours', split: { weights: { on: 1 } } });
     expect(outcomes(await load('flagd', flagd))[0]).toBe('in.flagd changed');
     expect(await api.data<Flag>('/flags/in.flagd')).toMatchObject({ owner: 'ml_team', description: 'ours', split: null, revision: 3 });
+  });
+
+  it('takes turns with changes of the same flags and with other imports', async () => {
+    const keys = Array.from({ length: 5 }, (_, at) => `race_of_imports_${at}`);
+    const flags = (on: boolean): object =>
+      Object.fromEntries(
+        keys.map((key) => [
+          key,
+          { state: 'ENABLED', variants, defaultVariant: on ? 'on' : 'off', targeting: { if: [{ $ref: 'raced' }, 'on'] } },
+        ]),
+      );
+    const document = (on: boolean): object => ({ flags: flags(on), $evaluators: { raced: { '==': [{ var: 'x' }, on] } } });
+    await load('flagd', document(true));
+    const sent = await Promise.all([
+      ...[false, true].map((on) => api.send('/flags/import', { method: 'POST', body: { format: 'flagd', document: document(on) } })),
+      ...keys.map((key, at) => api.send(`/flags/${key}`, { method: 'PATCH', body: { description: `changed ${at}` } })),
+      ...keys.map((key) => api.send(`/flags/${key}`, { method: 'PATCH', body: { targeting: { if: [{ $ref: 'raced' }, 'off'] } } })),
+    ]);
+    expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200]));
   });
 
   it('reads Unleash’s and GrowthBook’s features', async () => {

@@ -308,6 +308,26 @@ describe('the stream of changes', () => {
     expect(performance.now() - began).toBeLessThan(1_500);
   });
 
+  it('ends with its gateway, which does not wait for it, and with its key', async () => {
+    const config = { NATS_URL: suite.nats_url, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+    const gateway = await startGateway(Object.assign(new GatewayConfig(), config));
+    const { key: secret, key_id } = await api.data<{ key: string; key_id: string }>('/keys', {
+      method: 'POST',
+      body: { name: 'short-lived', role: 'client' },
+    });
+    const endOf = async (root: string, credentials: Record<string, string>): Promise<string> => {
+      const open = (): Promise<Response> => fetch(`${root}/ofrep/v1/events`, { headers: credentials });
+      return (await eventually(open, ({ ok }) => ok)).text();
+    };
+    const revoked = endOf(suite.root, { 'x-api-key': secret });
+    const stopped = endOf(`http://127.0.0.1:${gateway.port}`, headers());
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await api.data(`/keys/${key_id}`, { method: 'DELETE' });
+    expect(await revoked).toMatch(/^retry: 1000/);
+    await gateway.close();
+    expect(await stopped).toMatch(/^retry: 1000/);
+  });
+
   it('is opened by the token that the answer for all flags names, and by no other', async () => {
     const { body } = await post('/evaluate/flags', {});
     const [stream] = body!.eventStreams as { endpoint: { requestUri: string } }[];

@@ -38,6 +38,8 @@ const reads = (): [string, ApiRequest?][] => [
   ['/flags/kept/evaluate', { method: 'POST', body: { targeting_key: 'user' } }],
   ['/ofrep/v1/evaluate/flags/kept', { method: 'POST', body: { context: { targetingKey: 'user' } } }],
   ['/ofrep/v1/evaluate/flags', { method: 'POST', body: { context: { targetingKey: 'user' } } }],
+  ['/flag-evaluators'],
+  ['/select', { method: 'POST', body: { targeting_key: 'user', name: model.name } }],
 ];
 
 /** In seconds; null where the answer has none. */
@@ -102,7 +104,7 @@ describe('a gateway', () => {
     await Promise.all(others.map(start));
     await gateway;
     await processes.start('gateway-b');
-    model = await api.register({ sport: 'NBA', description: 'first' });
+    model = await api.registerAs('stable', { sport: 'NBA', description: 'first' });
     await api.data('/flags', { method: 'POST', body: { flag_key: 'kept', variants: { on: true, off: false }, default_variant: 'on' } });
     for (let index = 0; index < 30; index++) await api.data(`/registry/${model.model_id}/inference?timing_ms=${index}`, { method: 'POST' });
     await eventually(

@@ -1,8 +1,10 @@
 import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
 import { type BanditPool, type CircuitBreaker, type Selection, type SelectionRequest } from '#contracts/selection.js';
-import { type Api, eventually } from './api.harness.js';
+import { type Api, eventually as within } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
+
+const eventually = <Seen>(look: () => Promise<Seen>, isIt: (seen: Seen) => boolean): Promise<Seen> => within(look, isIt, 15_000);
 
 let suite: TestSuite;
 let api: Api;
@@ -15,7 +17,7 @@ afterAll(() => suite.close());
 
 const select = (body: Partial<SelectionRequest>, as = api): Promise<Selection> =>
   as.data('/select', { method: 'POST', body: { targeting_key: 'somebody', ...body } });
-const keys = Array.from({ length: 200 }, (_, index) => `user-${index}`);
+const keys = Array.from({ length: 80 }, (_, index) => `user-${index}`);
 
 /** Where each key goes. */
 async function placesOf(body: Partial<SelectionRequest>): Promise<Map<string, string>> {
@@ -64,7 +66,7 @@ describe('POST /select', () => {
     const places = await placesOf({ sport: 'TWO' });
     expect(await placesOf({ sport: 'TWO' })).toEqual(places);
     const share = [...places.values()].filter((id) => id === models[0]!.model_id).length / keys.length;
-    expect(Math.abs(share - 0.5)).toBeLessThan(0.15);
+    expect(Math.abs(share - 0.5)).toBeLessThan(0.2);
     const { model_id, fallbacks, propensity } = await select({ sport: 'TWO' });
     expect([model_id, ...fallbacks.map((fallback) => fallback.model_id)].sort()).toEqual(models.map((model) => model.model_id).sort());
     expect(propensity).toBe(0.5);
@@ -106,8 +108,8 @@ describe('POST /select', () => {
     const [stable] = await stableModels(1, 'CAN');
     const canary = await api.registerAs('canary', { name: stable!.name, version: '2.0.0', sport: 'CAN', rollout_percentage: 20 });
     const on = [...(await placesOf({ sport: 'CAN' })).values()].filter((id) => id === canary.model_id).length;
-    expect(on).toBeGreaterThan(20);
-    expect(on).toBeLessThan(65);
+    expect(on).toBeGreaterThan(4);
+    expect(on).toBeLessThan(32);
   });
 });
 
@@ -251,15 +253,15 @@ describe('the policy bandit', () => {
       Array.from({ length: 100 }, () => ({ model_id, timing_ms: index === 0 ? 20 : 500 })),
     );
     await api.data('/inference/batch', { method: 'POST', body: { events } });
-    const answer = await eventually(
-      () => select({ sport: 'BANDIT', policy: 'bandit' }),
-      ({ propensity }) => propensity! > 0.95,
-      15_000,
+    const pool = await eventually(
+      async () => (await api.data<BanditPool[]>('/bandit-pools')).find(({ sport }) => sport === 'BANDIT'),
+      (weighed) => (weighed?.arms[0]?.good ?? 0) > 90 && weighed!.arms[1]!.bad > 90,
     );
-    expect(answer).toMatchObject({ model_id: good.model_id, reason: 'BANDIT' });
-    const [pool] = (await api.data<BanditPool[]>('/bandit-pools')).filter(({ sport }) => sport === 'BANDIT');
     expect(pool!.arms.map(({ model_id }) => model_id)).toEqual([good.model_id, slow.model_id]);
-    expect(pool!.arms[0]!.good).toBeGreaterThan(90);
-    expect(pool!.arms[1]!.bad).toBeGreaterThan(90);
+    expect(pool!.arms[0]!.weight).toBeGreaterThan(0.98);
+    await eventually(
+      () => select({ sport: 'BANDIT', policy: 'bandit' }),
+      ({ model_id, reason, propensity }) => model_id === good.model_id && reason === 'BANDIT' && propensity! > 0.98,
+    );
   });
 });

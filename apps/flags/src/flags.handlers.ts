@@ -13,9 +13,6 @@ import { AppError, raise } from '#contracts/errors.js';
 import {
   changeFlag,
   createFlag,
-  evaluateFlag,
-  type Evaluation,
-  type EvaluationRequest,
   type Flag,
   type FlagChange,
   type FlagFilter,
@@ -101,12 +98,6 @@ export class FlagsHandlers {
     return this.visible(flag_key, await this.flags.find(this.database.manager, flag_key));
   }
 
-  @Answers(evaluateFlag)
-  async evaluateFlag({ flag_key, targeting_key, context }: EvaluationRequest): Promise<Evaluation> {
-    const flag = compileFlag(await this.getFlag({ flag_key }), await this.evaluators.rules());
-    return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
-  }
-
   /** Who would move, if the split became another one: nothing is changed. */
   @Answers(previewAssignment)
   async previewAssignment({
@@ -145,13 +136,15 @@ export class FlagsHandlers {
   async changeFlag({ flag_key, if_match, split, ...rest }: FlagChange): Promise<Flag> {
     if (rest.variant_models) await this.assertModels({ variant_models: rest.variant_models });
     const flag = await this.database.transaction(async (manager) => {
+      // Before the flag: an import keeps others from the evaluators, then waits for flags.
+      const evaluators = await this.evaluators.shared(manager);
       const before = await this.lock(manager, flag_key, if_match);
       const change: Partial<Flag> = { ...rest, ...(split !== undefined && { split: splitFrom(split, before.split, flag_key) }) };
       assertMayWrite(before);
       assertMayWrite({ ...before, ...change });
       if (!changesAnything<Flag>(before, change)) return before;
       assertNotOwned(before, change);
-      assertConsistent({ ...before, ...change }, await this.evaluators.shared(manager));
+      assertConsistent({ ...before, ...change }, evaluators);
       return this.flags.change(manager, before, change);
     });
     this.flags.changed();

@@ -1,12 +1,10 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Page } from '#contracts/page.js';
+import { recordText } from './record-text.js';
 import { revisionsOf } from './serves.decorator.js';
 import { type Served } from './served.js';
 
 const contentType = 'application/json; charset=utf-8';
-
-/** What things that have a revision look like: views hold the same ones until they change, and nobody changes one in place. */
-const texts = new WeakMap<object, string>();
 
 /**
  * Answers with `{success, data}`, `page` beside the data of a list, and an ETag for whatever has a revision; with 304 where the client has that
@@ -15,7 +13,8 @@ const texts = new WeakMap<object, string>();
 export function sendAnswer({ isList }: Served, data: object, request: FastifyRequest, reply: FastifyReply): void {
   if (isList) {
     const { items, next_cursor } = data as Page<object>;
-    send(reply, JSON.stringify({ success: true, data: items, page: { next_cursor } }));
+    const texts = items.map((item) => ('revision' in item ? recordText(item) : JSON.stringify(item))).join(',');
+    send(reply, `{"success":true,"data":[${texts}],"page":${JSON.stringify({ next_cursor })}}`);
     return;
   }
   if (!('revision' in data)) {
@@ -28,12 +27,7 @@ export function sendAnswer({ isList }: Served, data: object, request: FastifyReq
     reply.code(304).send();
     return;
   }
-  let text = texts.get(data);
-  if (text === undefined) {
-    text = JSON.stringify({ success: true, data });
-    texts.set(data, text);
-  }
-  send(reply, text);
+  send(reply, `{"success":true,"data":${recordText(data)}}`);
 }
 
 const send = (reply: FastifyReply, text: string): void => void reply.code(200).header('content-type', contentType).send(text);

@@ -67,6 +67,14 @@ export class Figures implements OnModuleDestroy {
     return this.published.get(model_id)?.health_status ?? 'unknown';
   }
 
+  /** Calls whenever `healthOf` says something else of a model. */
+  onHealthChange(listener: () => void): void {
+    this.published.onChange({
+      put: ({ health_status }, before) => void (health_status !== before?.health_status && listener()),
+      removed: listener,
+    });
+  }
+
   onModuleDestroy(): void {
     this.subscription.unsubscribe();
   }

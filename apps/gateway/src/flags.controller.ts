@@ -1,10 +1,8 @@
 import { Controller, Delete, Get, Patch, Post } from '@nestjs/common';
+import { Evaluation, EvaluationRequest } from '#contracts/flag-evaluation.js';
 import {
   changeFlag,
   createFlag,
-  evaluateFlag,
-  type Evaluation,
-  EvaluationRequest,
   type Flag,
   FlagChange,
   FlagFilter,
@@ -64,7 +62,10 @@ export class FlagsController {
   }
 
   @Post(':flag_key/evaluate')
-  @Serves({ ...evaluateFlag, role: 'client', path: ['flag_key'], from: 'body', summary: 'What a flag says for one targeting key' })
+  @Serves({
+    ...{ input: EvaluationRequest, output: Evaluation, role: 'client', path: ['flag_key'], from: 'body' },
+    summary: 'What a flag says for one targeting key',
+  })
   async evaluateFlag(@Input() { flag_key, targeting_key, context }: EvaluationRequest, @Ages() say: SayAge): Promise<Evaluation> {
     say(this.known.flags, this.known.evaluators);
     const flag = await this.known.require(flag_key);

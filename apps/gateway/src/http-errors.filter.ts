@@ -8,6 +8,9 @@ import { isOfrepRoute } from './ofrep/ofrep-paths.js';
 
 const bodyLimitAccepted = 'a body of at most 768 KiB';
 
+/** Seconds: as long as somebody may keep one of too many streams open, another is no use. */
+const retryStreamsAfter = '60';
+
 /** What Fastify itself refuses, in our words. Null: not one of its refusals. */
 export function refusalOf(error: unknown): AppError | null {
   if (error instanceof AppError) return error;
@@ -36,6 +39,7 @@ export function sendError(reply: FastifyReply, error: AppError): void {
   if (error.status === 503) reply.header('retry-after', '1');
   if (isOfrepRoute(reply.request.routeOptions?.url)) {
     const { status, body } = ofrepErrorOf(error, (reply.request.params as { key?: string } | undefined)?.key);
+    if (status === 429 && !reply.hasHeader('retry-after')) reply.header('retry-after', retryStreamsAfter);
     if (body) reply.type('application/json');
     void reply.code(status).send(body ?? undefined);
     return;

@@ -101,6 +101,12 @@ export class KeyGuard implements CanActivate {
     return { key_id, name, role, scope };
   }
 
+  /** Called whenever a key is made, changed or revoked anywhere. */
+  onChange(listener: (key_id: string) => void): void {
+    const changed = ({ key_id }: KeyRecord): void => listener(key_id);
+    this.keys.onChange({ put: changed, removed: changed });
+  }
+
   isLive(key_id: string): boolean {
     const record = this.keys.get(key_id);
     return record !== undefined && isLive(record);

@@ -11,6 +11,7 @@ import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, pageFrom } from '#runtime/cursor.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { KnownModels } from './known-models.store.js';
+import { recordText } from './record-text.js';
 import { SortedRecords } from './sorted-records.js';
 import { compareTexts } from './text-order.js';
 
@@ -106,6 +107,7 @@ export class KnownFlags {
       filter,
       (count) => this.ordered.take(count, (flag) => accepts(flag) && this.isVisible(flag, scope), { after, descending: false }),
       ({ flag_key }) => cursorText([flag_key]),
+      recordText,
     );
   }
 

@@ -3,6 +3,7 @@ import { instantMs } from '#contracts/instant.js';
 import { type Page } from '#contracts/page.js';
 import { type Model, type ModelFilter } from '#contracts/registry.js';
 import { badCursor, cursorParts, cursorText, pageFrom } from '#runtime/cursor.js';
+import { recordText } from './record-text.js';
 import { SortedRecords } from './sorted-records.js';
 import { compareTexts, foldedCase } from './text-order.js';
 
@@ -34,6 +35,7 @@ export class ModelList {
       filter,
       (count) => this.orders.get(column)!.take(count, accepts, { after, descending }),
       (model) => cursorText([model[column], model.model_id]),
+      recordText,
     );
   }
 }

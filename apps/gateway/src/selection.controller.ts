@@ -15,7 +15,7 @@ import {
   SelectionRequest,
 } from '#contracts/selection.js';
 import { type Evaluated } from '#evaluation/compiled-flag.js';
-import { type Candidate, choose } from '#evaluation/selection/choose.js';
+import { type Candidate, prepareChoice } from '#evaluation/selection/choose.js';
 import { Bus } from '#runtime/bus.js';
 import { Ages, type SayAge } from './ages.decorator.js';
 import { KnownFlags } from './known-flags.store.js';
@@ -89,11 +89,11 @@ export class SelectionController {
     if (name === undefined && sport === undefined && model_type === undefined)
       throw invalidInput([{ field: 'name', accepted: 'at least one of name, sport, model_type and flag_key' }]);
     const wanted = { name, sport, model_type };
-    const { weights, rest } = policy === 'bandit' ? this.store.weights(wanted) : { weights: null, rest: null };
-    const choice = choose({ policy, targeting_key, candidates: this.store.wanted(wanted), weights, rest, flag: null });
-    if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
+    const { choose, isWeighed } = this.store.choice(policy, wanted);
+    const choice = choose(targeting_key);
+    if (!('chosen' in choice)) throw noEligibleModel([...choice.excluded, ...this.store.inOtherStatus(wanted)]);
     this.store.probe(choice.chosen.model.model_id);
-    return selectionOf(policy, choice, weights !== null, null);
+    return selectionOf(policy, choice, isWeighed, null);
   }
 
   private async selectByFlag(flag_key: string, input: SelectionRequest): Promise<Selection> {
@@ -107,7 +107,7 @@ export class SelectionController {
       throw invalidInput([{ field: 'flag_key', value: flag_key, accepted: 'a flag whose variants are bound to models' }]);
     const evaluated = compiled.evaluate({ ...context, targetingKey: targeting_key }, Date.now());
     const candidates = this.candidatesOf(Object.values(flag.variant_models), evaluated);
-    const choice = choose({ policy, targeting_key, candidates, weights: null, rest: null, flag: flagChoiceOf(flag, evaluated) });
+    const choice = prepareChoice({ policy, candidates, weights: null, rest: null, flag: flagChoiceOf(flag, evaluated) })(targeting_key);
     if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
     this.store.probe(choice.chosen.model.model_id);
     return selectionOf(policy, choice, false, { flag, evaluated });

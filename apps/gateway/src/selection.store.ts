@@ -6,12 +6,13 @@ import {
   breakersView,
   type CircuitBreaker,
   type ModelsWanted,
+  type Policy,
   poolIdOf,
   poolsView,
   usePool,
 } from '#contracts/selection.js';
 import { probes } from '#evaluation/selection/breaker.js';
-import { type Candidate } from '#evaluation/selection/choose.js';
+import { type Candidate, type Choose, type Exclusion, prepareChoice } from '#evaluation/selection/choose.js';
 import { isWanted } from '#evaluation/selection/wanted.js';
 import { type Weights } from '#evaluation/selection/weights.js';
 import { Bus } from '#runtime/bus.js';
@@ -27,13 +28,21 @@ const tellEveryMs = 60_000;
 /** What a uniform prior expects of a model of which nothing is known. */
 const unknownSuccess = 0.5;
 
+interface Prepared {
+  choose: Choose;
+  /** Whether a bandit has weights. */
+  isWeighed: boolean;
+}
+
 /** What selection looks at, all of it in memory: models, their health, their breakers and the weights of bandits. */
 @Injectable()
 export class SelectionStore {
   readonly breakers: Followed<CircuitBreaker>;
   private readonly pools: Followed<BanditPool>;
-  /** Models by what is asked for, until any model changes. */
+  /** Stable and canary models by what is asked for, until any model changes. */
   private readonly lists = new Map<string, Model[]>();
+  /** Choices by policy and what is asked for, for whoever sees all models, until anything changes that they are made of. */
+  private readonly prepared = new Map<string, Prepared>();
   private readonly poolIds = new Map<string, string>();
   private readonly told = new Map<string, number>();
   /** How often a half-open model was chosen here since `since`. */
@@ -48,15 +57,46 @@ export class SelectionStore {
   ) {
     this.breakers = views.follow(breakersView);
     this.pools = views.follow(poolsView);
-    known.projection.onChange({ put: () => this.lists.clear(), removed: () => this.lists.clear() });
+    const prepareAnew = (): void => this.prepared.clear();
+    const listAnew = (): void => {
+      this.lists.clear();
+      prepareAnew();
+    };
+    known.projection.onChange({ put: listAnew, removed: listAnew });
+    this.breakers.onChange({ put: prepareAnew, removed: prepareAnew });
+    this.pools.onChange({ put: prepareAnew, removed: prepareAnew });
+    figures.onHealthChange(prepareAnew);
   }
 
-  /** What was meant and the caller may see. */
+  /** By a policy other than `flag`. */
+  choice(policy: Policy, wanted: ModelsWanted): Prepared {
+    const pool = policy === 'bandit' ? this.pool(wanted) : undefined;
+    const prepare = (): Prepared => {
+      const { weights, rest } = weightsOf(pool);
+      const candidates = this.wanted(wanted);
+      return { choose: prepareChoice({ policy, candidates, weights, rest, flag: null }), isWeighed: weights !== null };
+    };
+    if (isNarrowed(currentCaller().actor.scope)) return prepare();
+    const key = `${policy} ${keyOf(wanted)}`;
+    const before = this.prepared.get(key);
+    if (before) return before;
+    if (this.prepared.size >= keptLists) this.prepared.clear();
+    const after = prepare();
+    this.prepared.set(key, after);
+    return after;
+  }
+
+  /** What was meant, is stable or canary, and the caller may see. */
   wanted(wanted: ModelsWanted): Candidate[] {
     const key = keyOf(wanted);
-    const models = this.lists.get(key) ?? this.list(key, wanted);
-    const { scope } = currentCaller().actor;
-    return (isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models).map((model) => this.candidate(model));
+    return visible(this.lists.get(key) ?? this.list(key, wanted)).map((model) => this.candidate(model));
+  }
+
+  /** What was meant besides, to tell why nothing is left. */
+  inOtherStatus(wanted: ModelsWanted): Exclusion[] {
+    return visible([...this.known.projection.values()])
+      .filter((model) => isWanted(wanted, model) && !isServed(model))
+      .map(({ model_id }) => ({ model_id, reason: 'STATUS' }));
   }
 
   candidate(model: Model): Candidate {
@@ -76,16 +116,17 @@ export class SelectionStore {
     const breaker = this.breakers.get(model_id);
     if (breaker?.state !== 'half_open') return;
     this.probed.set(model_id, { since: breaker.since, count: probes - this.probesLeft(breaker) + 1 });
+    this.prepared.clear();
   }
 
-  /** The weights of a pool, null until the flags service has weighed it; asked for a pool it hears that it is served. */
-  weights(wanted: ModelsWanted): { weights: Weights | null; rest: Weights | null } {
+  /** Undefined until the flags service has it; asked for, it hears that it is served. */
+  private pool(wanted: ModelsWanted): BanditPool | undefined {
     const key = keyOf(wanted);
     const pool_id = this.poolIds.get(key) ?? poolIdOf(wanted);
     if (this.poolIds.size >= keptLists) this.poolIds.clear();
     this.poolIds.set(key, pool_id);
     this.tell(pool_id, wanted);
-    return weightsOf(this.pools.get(pool_id));
+    return this.pools.get(pool_id);
   }
 
   private probesLeft({ model_id, since }: CircuitBreaker): number {
@@ -95,7 +136,7 @@ export class SelectionStore {
 
   private list(key: string, wanted: ModelsWanted): Model[] {
     if (this.lists.size >= keptLists) this.lists.clear();
-    const models = [...this.known.projection.values()].filter((model) => isWanted(wanted, model));
+    const models = [...this.known.projection.values()].filter((model) => isServed(model) && isWanted(wanted, model));
     this.lists.set(key, models);
     return models;
   }
@@ -113,20 +154,21 @@ export class SelectionStore {
   }
 }
 
+const isServed = ({ status }: Model): boolean => status === 'stable' || status === 'canary';
+
+function visible(models: Model[]): Model[] {
+  const { scope } = currentCaller().actor;
+  return isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models;
+}
+
 const keyOf = ({ name, sport, model_type }: ModelsWanted): string => `${model_type ?? ''} ${sport ?? ''} ${name ?? ''}`;
 
-const weighed = new WeakMap<BanditPool, { weights: Weights | null; rest: Weights | null }>();
-const unweighed = { weights: null, rest: null };
-
+/** Null until the flags service has weighed it. */
 function weightsOf(pool: BanditPool | undefined): { weights: Weights | null; rest: Weights | null } {
-  if (!pool?.arms.length) return unweighed;
-  const before = weighed.get(pool);
-  if (before) return before;
+  if (!pool?.arms.length) return { weights: null, rest: null };
   const rest = pool.arms.filter(({ rest_weight }) => rest_weight !== null);
-  const after = {
+  return {
     weights: Object.fromEntries(pool.arms.map(({ model_id, weight }) => [model_id, weight])),
     rest: rest.length ? Object.fromEntries(rest.map(({ model_id, rest_weight }) => [model_id, rest_weight!])) : null,
   };
-  weighed.set(pool, after);
-  return after;
 }

@@ -2744,7 +2744,7 @@ export interface components {
             propensity: number | null;
             /** @description Whom to ask when this one fails, in this order. */
             fallbacks: components["schemas"]["SelectedModel"][];
-            /** @description Models that were asked for and are passed over, the first 20. */
+            /** @description Stable and canary models that were asked for and are passed over, the first 20. */
             excluded: components["schemas"]["ExcludedModel"][];
         };
         Series: {

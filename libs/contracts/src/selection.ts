@@ -100,7 +100,10 @@ export class Selection extends SelectedModel {
   @Parts(() => SelectedModel, { max_items: 5, description: 'Whom to ask when this one fails, in this order.' })
   fallbacks!: SelectedModel[];
 
-  @Parts(() => ExcludedModel, { max_items: 20, description: 'Models that were asked for and are passed over, the first 20.' })
+  @Parts(() => ExcludedModel, {
+    max_items: 20,
+    description: 'Stable and canary models that were asked for and are passed over, the first 20.',
+  })
   excluded!: ExcludedModel[];
 }
 

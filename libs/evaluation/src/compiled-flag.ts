@@ -1,4 +1,5 @@
-import { type EvaluationError, type EvaluationReason, type Flag } from '#contracts/flags.js';
+import { type EvaluationError, type EvaluationReason } from '#contracts/flag-evaluation.js';
+import { type Flag } from '#contracts/flags.js';
 import { type JsonValue } from '#contracts/fields.js';
 import { compileRule, RuleError, type Scope } from './json-logic.js';
 import { textOf } from './values.js';
@@ -105,7 +106,7 @@ class Answers {
   of(variant: string | null, reason: EvaluationReason, rule: string): Evaluated {
     if (variant === null) return { value: null, variant: null, reason, rule, model_id: null };
     const answer = this.byVariant.get(variant);
-    if (!answer) return this.fault('GENERAL', rule, `The flag has no variant ${variant}`);
+    if (!answer) return this.fault('GENERAL', rule, `The flag has no variant ${variant.slice(0, 100)}`);
     return { value: answer.value, variant: answer.variant, reason, rule, model_id: answer.model_id };
   }
 

@@ -2,6 +2,10 @@ import { createRequire } from 'node:module';
 import { fc } from '#testing/property.js';
 import { murmur3 } from './murmur3.js';
 
+const require = createRequire(import.meta.url);
+// Without types of its own.
+const reference = require('murmurhash3js-revisited') as { x86: { hash32(bytes: Buffer, seed: number): number } };
+
 describe('murmur3', () => {
   // flagd's testbed picks these keys for where their hashes lie.
   it.each([
@@ -37,6 +41,3 @@ describe('murmur3', () => {
     expect(murmur3('naïve-ü-木')).not.toBe(reference.x86.hash32(Buffer.from('naïve-ü-木', 'latin1'), 0));
   });
 });
-
-// Without types of its own.
-const reference = createRequire(import.meta.url)('murmurhash3js-revisited') as { x86: { hash32(bytes: Buffer, seed: number): number } };

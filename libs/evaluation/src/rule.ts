@@ -1,4 +1,4 @@
-import { type EvaluationError } from '#contracts/flags.js';
+import { type EvaluationError } from '#contracts/flag-evaluation.js';
 
 /** What one evaluation knows besides the data, and what it has used up. */
 export interface Run {

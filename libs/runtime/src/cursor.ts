@@ -40,17 +40,22 @@ export async function fillPage<Item>(
   cursorOf: (item: Item) => string,
 ): Promise<Page<Item>> {
   const rows = await read(rowsFor(request));
-  return pageFrom(request, () => rows, cursorOf);
+  return pageFrom(request, () => rows, cursorOf, JSON.stringify);
 }
 
-/** The same of what is in memory. */
-export function pageFrom<Item>(request: PageRequest, read: (rows: number) => Item[], cursorOf: (item: Item) => string): Page<Item> {
+/** The same of what is in memory. `textOf` is an item's JSON. */
+export function pageFrom<Item>(
+  request: PageRequest,
+  read: (rows: number) => Item[],
+  cursorOf: (item: Item) => string,
+  textOf: (item: Item) => string,
+): Page<Item> {
   const wanted = rowsFor(request);
   const rows = read(wanted);
   const items: Item[] = [];
   let bytes = 0;
   for (const row of rows.slice(0, wanted - 1)) {
-    bytes += Buffer.byteLength(JSON.stringify(row));
+    bytes += Buffer.byteLength(textOf(row));
     if (items.length > 0 && bytes > maxPageBytes) break;
     items.push(row);
   }

@@ -23,6 +23,15 @@ describe('a followed view', () => {
     expect(followed.get('a')).toEqual(thing(4));
   });
 
+  it('keeps the very answer that the view brings round, and takes another of the same revision', () => {
+    const answered = thing(2);
+    followed.learn(answered);
+    followed.apply({ revision: 2, name: 'a' });
+    expect(followed.get('a')).toBe(answered);
+    followed.apply(thing(2));
+    expect(followed.get('a')).not.toBe(answered);
+  });
+
   it('does not go back to an answer that was overtaken by the view', () => {
     followed.apply(thing(5));
     followed.learn(thing(4));

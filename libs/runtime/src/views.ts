@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Kvm, type KvWatchEntry } from '@nats-io/kv';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { completeMarker, type ViewContract } from '#contracts/view.js';
@@ -82,8 +83,11 @@ export class Followed<Record extends object> {
   /** What the view says now, unless the owner has already answered with something newer. */
   apply(record: Record): void {
     const key = this.contract.keyOf(record);
-    if (revisionOf(this.ahead.get(key)) > revisionOf(record) || this.isGone(key)) return;
+    const answered = this.ahead.get(key);
+    if (revisionOf(answered) > revisionOf(record) || this.isGone(key)) return;
     this.ahead.delete(key);
+    // Spelt as it was answered, so that reading it again gives the same bytes.
+    if (answered && isDeepStrictEqual(answered, record)) return;
     this.put(key, record);
   }
 

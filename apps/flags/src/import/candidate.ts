@@ -30,6 +30,21 @@ export const all = (rules: JsonValue[]): JsonValue => (rules.length === 1 ? rule
 export const any = (rules: JsonValue[]): JsonValue => (rules.length === 1 ? rules[0]! : rules.length ? { or: rules } : false);
 export const not = (rule: JsonValue): JsonValue => ({ '!': [rule] });
 
+/**
+ * Whether a rule is written in so many characters at the most. Parts that others refer to are shared, not copied, so that a small document may
+ * be a huge rule: the walk ends where it is too large.
+ */
+export function isWithin(rule: unknown, max: number): boolean {
+  let left = max;
+  const walk = (part: unknown): boolean => {
+    left -= typeof part === 'string' ? part.length + 2 : 2;
+    if (left < 0) return false;
+    if (Array.isArray(part)) return part.every(walk);
+    return !isObject(part) || Object.entries(part).every(([name, value]) => walk(name) && walk(value));
+  };
+  return walk(rule);
+}
+
 /** Notes what is lost, each thing once and not more than a report shows. */
 export function note(lost: Loss[], field: string, reason: string): void {
   if (lost.length < maxLosses && !lost.some((loss) => loss.field === field && loss.reason === reason)) lost.push({ field, reason });

@@ -53,4 +53,14 @@ describe('a flagd document', () => {
     const fields = candidates.map((candidate) => importable(candidate, []).lost.map(({ field }) => field));
     expect(fields).toEqual([['flag_key'], ['state'], ['targeting.if[0].$ref']]);
   });
+
+  it('is refused where evaluators within evaluators grow beyond all bounds', () => {
+    const doubled = (at: number): object => (at ? { and: [{ $ref: `e${at - 1}` }, { $ref: `e${at - 1}` }] } : { '!': [true] });
+    const $evaluators = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`e${at}`, doubled(at)]));
+    const { candidates } = readDocument('flagd', {
+      flags: { huge: { state: 'ENABLED', variants, defaultVariant: 'on', targeting: { $ref: 'e59' } } },
+      $evaluators,
+    });
+    expect(importable(candidates[0]!, [])).toMatchObject({ flag: null, lost: [{ field: 'targeting' }] });
+  });
 });

@@ -1,6 +1,7 @@
 import { type JsonValue } from '#contracts/fields.js';
+import { maxMetadataBytes } from '#contracts/flags.js';
 import { type Loss } from '#contracts/flag-import.js';
-import { type Candidate, type Imported, isObject, type Json } from './candidate.js';
+import { type Candidate, type Imported, isObject, isWithin, type Json, note } from './candidate.js';
 
 const known = new Set(['state', 'variants', 'defaultVariant', 'targeting', 'metadata', 'key']);
 
@@ -9,21 +10,24 @@ const known = new Set(['state', 'variants', 'defaultVariant', 'targeting', 'meta
  * flagd has it. Evaluators that refer to others are written out, since ours refer to none.
  */
 export function fromFlagd(document: Json): Imported {
-  const shared = isObject(document.$evaluators) ? document.$evaluators : {};
+  const shared = new Shared(isObject(document.$evaluators) ? document.$evaluators : {});
   const flags = Array.isArray(document.flags)
     ? document.flags.filter(isObject).map((flag): [string, unknown] => [typeof flag.key === 'string' ? flag.key : '', flag])
     : Object.entries(isObject(document.flags) ? document.flags : {});
   return {
     candidates: flags.map(([flag_key, flag]) => candidate(flag_key, isObject(flag) ? flag : {}, document, shared)),
-    evaluators: Object.entries(shared).map(([name, rule]) => ({ name, rule: writtenOut(rule, shared, [name]) })),
+    evaluators: shared.names.map((name) => ({ name, rule: shared.rule(name) })),
   };
 }
 
-function candidate(flag_key: string, flag: Json, { metadata }: Json, shared: Json): Candidate {
+function candidate(flag_key: string, flag: Json, { metadata }: Json, shared: Shared): Candidate {
   const lost: Loss[] = Object.keys(flag)
     .filter((name) => !known.has(name))
     .map((field) => ({ field, reason: 'flagd has no such field' }));
   const { targeting } = flag;
+  const common = isObject(metadata) && isWithin(metadata, maxMetadataBytes) ? metadata : {};
+  if (metadata !== undefined && metadata !== common)
+    note(lost, 'metadata', `the file’s own is no object of at most ${maxMetadataBytes} bytes`);
   const wholly = isObject(targeting) && typeof targeting.$ref === 'string';
   return {
     flag_key,
@@ -31,22 +35,39 @@ function candidate(flag_key: string, flag: Json, { metadata }: Json, shared: Jso
       state: flag.state as JsonValue,
       variants: (flag.variants ?? { true: true, false: false }) as JsonValue,
       default_variant: (flag.defaultVariant === '' ? null : (flag.defaultVariant ?? null)) as JsonValue,
-      targeting: (wholly ? writtenOut(targeting, shared, []) : (targeting ?? null)) as JsonValue,
-      metadata: { ...(isObject(metadata) ? metadata : {}), ...(isObject(flag.metadata) ? flag.metadata : {}) },
+      targeting: (wholly ? shared.writtenOut(targeting) : (targeting ?? null)) as JsonValue,
+      metadata: { ...common, ...(isObject(flag.metadata) ? flag.metadata : {}) },
     },
     lost,
   };
 }
 
-/** A rule with the rules that it refers to in their place; a reference to what is being written out already stays, and is refused. */
-function writtenOut(rule: unknown, shared: Json, within: string[]): JsonValue {
-  if (Array.isArray(rule)) return rule.map((part) => writtenOut(part, shared, within));
-  if (!isObject(rule)) return rule as JsonValue;
-  const { $ref: name } = rule;
-  if (typeof name === 'string' && Object.hasOwn(shared, name) && !within.includes(name) && within.length < maxNesting)
-    return writtenOut(shared[name], shared, [...within, name]);
-  return Object.fromEntries(Object.entries(rule).map(([key, part]) => [key, writtenOut(part, shared, within)]));
-}
+/** Evaluators with those that they refer to in their place, each made once. */
+class Shared {
+  readonly names: string[];
+  private readonly made = new Map<string, JsonValue>();
+  private readonly making = new Set<string>();
 
-/** Evaluators within evaluators: more would grow beyond all bounds. */
-const maxNesting = 4;
+  constructor(private readonly rules: Json) {
+    this.names = Object.keys(rules);
+  }
+
+  rule(name: string): JsonValue {
+    const known = this.made.get(name);
+    if (known !== undefined) return known;
+    this.making.add(name);
+    const rule = this.writtenOut(this.rules[name]);
+    this.making.delete(name);
+    this.made.set(name, rule);
+    return rule;
+  }
+
+  /** A reference to what is being made stays, and is refused later: it would be endless. */
+  writtenOut(rule: unknown): JsonValue {
+    if (Array.isArray(rule)) return rule.map((part) => this.writtenOut(part));
+    if (!isObject(rule)) return rule as JsonValue;
+    const { $ref: name } = rule;
+    if (typeof name === 'string' && Object.hasOwn(this.rules, name) && !this.making.has(name)) return this.rule(name);
+    return Object.fromEntries(Object.entries(rule).map(([key, part]) => [key, this.writtenOut(part)]));
+  }
+}

@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { isNarrowed } from '#contracts/access.js';
 import { AppError, invalidInput } from '#contracts/errors.js';
-import { EvaluatorRef } from '#contracts/flag-evaluators.js';
+import { EvaluatorPut } from '#contracts/flag-evaluators.js';
 import {
   type FlagImport,
   importFlags,
@@ -11,6 +11,7 @@ import {
   type ImportReport,
   maxImportedFlags,
 } from '#contracts/flag-import.js';
+import { maxTargetingBytes } from '#contracts/flags.js';
 import { problemsIn } from '#contracts/parse.js';
 import { targetingProblems } from '#evaluation/targeting-rules.js';
 import { Answers } from '#runtime/answers.js';
@@ -19,8 +20,8 @@ import { changesAnything } from '#runtime/changes.js';
 import { EvaluatorsStore } from '../evaluators.store.js';
 import { FlagsStore } from '../flags.store.js';
 import { newFlag } from '../new-flag.js';
-import { type Candidate, type Imported, isObject } from './candidate.js';
-import { changeFrom, importable, lossOf, readDocument } from './imported-flag.js';
+import { type Candidate, type Imported, isObject, isWithin } from './candidate.js';
+import { changeFrom, importable, lossOf, readDocument, tooLarge } from './imported-flag.js';
 
 @Controller()
 export class ImportHandlers {
@@ -65,7 +66,8 @@ export class ImportHandlers {
     { name, rule }: Imported['evaluators'][number],
     dry_run: boolean,
   ): Promise<ImportedEvaluator> {
-    const problems = [...problemsIn(EvaluatorRef, { name }), ...targetingProblems(rule, { path: 'rule', evaluators: [] })];
+    if (!isWithin(rule, maxTargetingBytes)) return { name: name.slice(0, 1_000), outcome: 'refused', lost: [tooLarge('rule')] };
+    const problems = [...problemsIn(EvaluatorPut, { name, rule }), ...targetingProblems(rule, { path: 'rule', evaluators: [] })];
     if (problems.length) return { name: name.slice(0, 1_000), outcome: 'refused', lost: problems.map(lossOf) };
     const before = await this.evaluators.find(manager, name);
     const changes = !before || changesAnything(before, { rule });

@@ -1,9 +1,9 @@
 import { AppError, type FieldProblem } from '#contracts/errors.js';
-import { type FlagChange, NewFlag } from '#contracts/flags.js';
+import { type FlagChange, maxTargetingBytes, NewFlag } from '#contracts/flags.js';
 import { type ImportFormat, type Loss, maxLosses } from '#contracts/flag-import.js';
 import { parse } from '#contracts/parse.js';
 import { flagProblems, splitFrom } from '../flag-rules.js';
-import { type Candidate, type Imported, type Json } from './candidate.js';
+import { type Candidate, type Imported, isWithin, type Json } from './candidate.js';
 import { fromFlagd } from './flagd-document.js';
 import { fromGrowthbook } from './growthbook-document.js';
 import { fromUnleash } from './unleash-document.js';
@@ -16,6 +16,7 @@ export const readDocument = (format: ImportFormat, document: Json): Imported => 
 export function importable(candidate: Candidate, evaluators: readonly string[]): { flag: NewFlag | null; lost: Loss[] } {
   const { flag_key, lost } = candidate;
   if (candidate.flag === null) return { flag: null, lost: shortened(lost) };
+  if (!isWithin(candidate.flag.targeting, maxTargetingBytes)) return { flag: null, lost: [tooLarge('targeting'), ...shortened(lost)] };
   try {
     const flag = parse(NewFlag, { flag_key, ...candidate.flag });
     const { variants, default_variant, state = 'ENABLED', targeting = null, variant_models = {} } = flag;
@@ -39,6 +40,9 @@ export function changeFrom({ description, state, variants, default_variant, targ
     ...{ state: state ?? 'ENABLED', variants, default_variant, targeting: targeting ?? null },
   };
 }
+
+/** With everything in it that it refers to. */
+export const tooLarge = (field: string): Loss => ({ field, reason: `larger than ${maxTargetingBytes} bytes when it is written out` });
 
 export const lossOf = ({ field, accepted }: FieldProblem): Loss => ({
   field: field.slice(0, 200),

@@ -5,7 +5,8 @@ import { type Flag } from '#contracts/flags.js';
 import { compileFlag, type Evaluated } from '#evaluation/compiled-flag.js';
 import { importable, readDocument } from './imported-flag.js';
 
-const folder = join(dirname(createRequire(import.meta.url).resolve('@unleash/client-specification/package.json')), 'specifications');
+const require = createRequire(import.meta.url);
+const folder = join(dirname(require.resolve('@unleash/client-specification/package.json')), 'specifications');
 const read = <T>(file: string): T => JSON.parse(readFileSync(join(folder, file), 'utf8')) as T;
 
 interface Case {

@@ -14,12 +14,14 @@ import {
   objectsOf,
   textOf,
 } from './candidate.js';
-import { unleashConstraint } from './unleash-constraint.js';
+import { type Condition, unleashConstraint } from './unleash-constraint.js';
 
 /** Of one document: its features by name and its segments by id. */
 interface Source {
   features: Map<string, Json>;
-  segments: Map<unknown, Json>;
+  segments: Map<unknown, Condition[]>;
+  /** What others ask of parents, made once: see `isWithin`. */
+  made: Map<string, { rule: JsonValue; lost: Loss[] }>;
 }
 
 const otherBuckets = 'the shares are the same, but who is in them is not: flagd spreads keys over buckets in another way';
@@ -33,7 +35,8 @@ export function fromUnleash(document: Json): Imported {
   const features = objectsOf(document.features);
   const source: Source = {
     features: new Map(features.map((feature) => [textOf(feature.name), feature])),
-    segments: new Map(objectsOf(document.segments).map((segment) => [segment.id, segment])),
+    segments: new Map(objectsOf(document.segments).map(({ id, constraints }) => [id, objectsOf(constraints).map(unleashConstraint)])),
+    made: new Map(),
   };
   return { candidates: features.flatMap((feature) => candidates(feature, source)), evaluators: [] };
 }
@@ -78,18 +81,28 @@ function parentCondition(dependency: Json, source: Source, lost: Loss[], field: 
     note(lost, field, 'the document has no such parent, or it depends on others: the flag is off');
     return false;
   }
-  const on = parent.enabled === false ? false : activation(parent, source, lost);
+  const on = parent.enabled === false ? false : once(`on ${textOf(parent.name)}`, source, lost, (own) => activation(parent, source, own));
   if (dependency.enabled === false) return not(on);
   const names = listOf(dependency.variants).map(String);
-  return names.length ? all([on, { in: [{ cat: [variantRule(parent, source, lost)] }, names] }]) : on;
+  return names.length
+    ? all([on, { in: [{ cat: [once(`variant ${textOf(parent.name)}`, source, lost, (own) => variantRule(parent, source, own))] }, names] }])
+    : on;
+}
+
+/** Makes a rule where it is not made yet; what is lost in it is lost to everybody who asks for it. */
+function once(name: string, { made }: Source, lost: Loss[], make: (lost: Loss[]) => JsonValue): JsonValue {
+  const own: Loss[] = [];
+  const known = made.get(name) ?? { rule: make(own), lost: own };
+  made.set(name, known);
+  for (const { field, reason } of known.lost) note(lost, field, reason);
+  return known.rule;
 }
 
 /** A strategy, or `false` where it cannot be carried over: then fewer are on, never more. */
 function strategyRule(strategy: Json, feature: Json, source: Source, lost: Loss[], field: string): JsonValue {
   const segments = listOf(strategy.segments).map((id) => source.segments.get(id));
   if (segments.includes(undefined)) return left(lost, `${field}.segments`, 'the document has no such segment');
-  const constraints = [...objectsOf(strategy.constraints), ...segments.flatMap((segment) => objectsOf(segment?.constraints))];
-  const conditions = constraints.map(unleashConstraint);
+  const conditions = [...objectsOf(strategy.constraints).map(unleashConstraint), ...segments.flatMap((segment) => segment ?? [])];
   for (const condition of conditions) if ('lost' in condition) return left(lost, field, condition.lost);
   const own = strategyCondition(strategy, feature, lost, field);
   return own === null ? false : all([...conditions.flatMap((condition) => ('rule' in condition ? [condition.rule] : [])), own]);

@@ -57,7 +57,9 @@ describe('a tick', () => {
     expect(open.breaker.state).toBe('open');
     const later = tick(tick(open, counters(140, 40), 3_000), null, 40_000);
     expect(later.breaker.state).toBe('half_open');
-    expect(later.evidence).toEqual({ ...well.evidence, at_ms: 40_000 });
+    expect(later.evidence).toEqual({ ...open.evidence, at_ms: 40_000 });
+    expect(open.evidence.bad).toBe(0);
+    expect(open.evidence.good).toBeCloseTo(100, 0);
   });
 
   it('is told to gateways where the state is new, and a success rate once it differs by a point', () => {

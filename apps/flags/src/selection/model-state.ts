@@ -2,7 +2,7 @@ import { type ArmCounters } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { type CircuitBreaker, type ForcedState } from '#contracts/selection.js';
 import { type Breaker, type BreakerSettings, closedBreaker, stepBreaker } from '#evaluation/selection/breaker.js';
-import { type Evidence, expectedSuccess, noEvidence, withinObjective, withInferences } from '#evaluation/selection/posterior.js';
+import { type Evidence, expectedSuccess, faded, noEvidence, withinObjective, withInferences } from '#evaluation/selection/posterior.js';
 import { Sketch } from '#statistics/sketch.js';
 
 /** What metrics had counted of a model since ever when it was last read. */
@@ -89,9 +89,17 @@ export function stepModel(before: ModelState, { counters, peers, now_ms, jitter 
   const seen = counters ? countedSince(before.counters, counters) : { total: 0, failures: 0, slow: 0 };
   const breaker = stepBreaker(before.breaker, { seen, peers, now_ms, jitter }, settings);
   const good = withinObjective(seen.total, seen.failures, seen.slow);
-  const isCounted = before.breaker.state === 'closed' && breaker.state === 'closed';
-  const evidence = isCounted ? withInferences(before.evidence, good, seen.total - good, now_ms) : { ...before.evidence, at_ms: now_ms };
-  return told(before, { ...before, counters: counters ?? before.counters, breaker, evidence });
+  return told(before, {
+    ...before,
+    counters: counters ?? before.counters,
+    breaker,
+    evidence: evidenceOf(before, breaker, { good, bad: seen.total - good }, now_ms),
+  });
+}
+
+function evidenceOf(before: ModelState, { state }: Breaker, seen: { good: number; bad: number }, now_ms: number): Evidence {
+  if (before.breaker.state !== 'closed') return { ...before.evidence, at_ms: now_ms };
+  return state === 'closed' ? withInferences(before.evidence, seen.good, seen.bad, now_ms) : faded(before.evidence, now_ms);
 }
 
 /** Gateways are told of a new state at once and of a new success rate once it differs by a point. */

@@ -44,7 +44,9 @@ it('weighs live models that are meant, those of which nothing is known too', () 
 it('is itself while nothing has changed that matters, and while it has no models', () => {
   const weighed = weigh([state('a', 90, 10), state('b', 80, 20)]);
   expect(weigh([state('a', 91, 10), state('b', 80, 20)], weighed)).toBe(weighed);
-  expect(weigh([], pool, [])).toBe(pool);
+  const empty = weigh([], pool, []);
+  expect(empty).toEqual({ ...pool, revision: 2 });
+  expect(weigh([], empty, [])).toBe(empty);
 });
 
 it('keeps the weights of all where a breaker opens and shares out the rest, and forgets that when it closes', () => {

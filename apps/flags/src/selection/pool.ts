@@ -12,6 +12,10 @@ export const isLive = ({ status, rollout_percentage }: Model): boolean =>
 const nowOf = ({ breaker, evidence }: ModelState, now_ms: number): Evidence =>
   breaker.state === 'closed' ? faded(evidence, now_ms) : evidence;
 
+export const newRevision = 1;
+/** Whether it waits to be weighed for the first time. */
+export const isNew = ({ revision }: BanditPool): boolean => revision === newRevision;
+
 /**
  * The pool with the weights that follow from what is known now: itself where they stay as they are. All live models are arms, also those with an
  * open breaker, so that what happens to one moves nobody who is on another; `rest_weight` shares out its users among the others. Of more than
@@ -25,7 +29,7 @@ export function weighPool(pool: BanditPool, models: Iterable<Model>, states: Rea
     .map((state) => ({ ...state, evidence: nowOf(state, now_ms) }))
     .sort((a, b) => expectedSuccess(b.evidence) - expectedSuccess(a.evidence) || (a.model_id < b.model_id ? -1 : 1))
     .slice(0, mostArms);
-  if (known.length === 0 && pool.arms.length === 0) return pool;
+  if (known.length === 0 && pool.arms.length === 0) return isNew(pool) ? { ...pool, revision: pool.revision + 1 } : pool;
   const closed = known.filter(({ breaker, forced }) => breaker.state === 'closed' || forced === 'closed');
   const before = weightsOf(pool.arms);
   const beforeRest = restOf(pool.arms);

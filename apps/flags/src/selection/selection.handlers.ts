@@ -24,6 +24,7 @@ import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { Outbox } from '#runtime/outbox.js';
 import { breakerOf, newState } from './model-state.js';
+import { newRevision } from './pool.js';
 import { BanditPoolEntity, ModelStateEntity } from './selection.entity.js';
 import { insertStates, poolOf } from './selection.store.js';
 
@@ -112,7 +113,7 @@ export class SelectionHandlers {
       if (!affected) {
         if ((await manager.count(BanditPoolEntity)) >= mostPools)
           throw new AppError('LIMIT_REACHED', 'There are as many bandit pools as there may be', { limit: mostPools });
-        const pool = { pool_id, name, sport, model_type, arms: [], settled_at: now, used_at: now, revision: 1 };
+        const pool = { pool_id, name, sport, model_type, arms: [], settled_at: now, used_at: now, revision: newRevision };
         await manager.createQueryBuilder().insert().into(BanditPoolEntity).values(pool).orIgnore().execute();
       }
       return poolOf(await manager.findOneByOrFail(BanditPoolEntity, { pool_id }));

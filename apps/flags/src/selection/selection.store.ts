@@ -1,18 +1,20 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, In } from 'typeorm';
 import { type BanditPool, type BreakerState, breakersView, poolsView } from '#contracts/selection.js';
 import { type Breaker, type BreakerSettings, envoySettings, peerRates } from '#evaluation/selection/breaker.js';
 import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
 import { breakerOf, type Counters, type ModelState, newState, stepModel } from './model-state.js';
 import { ModelsStore } from './models.store.js';
-import { weighPool } from './pool.js';
+import { isNew, weighPool } from './pool.js';
 import { BanditPoolEntity, ModelStateEntity } from './selection.entity.js';
 import { type Turn } from './turn.store.js';
 
 const saveChunk = 1_000;
 /** Weights are looked at each so many ticks, and where a breaker changes. */
 const weighEvery = 5;
+/** A count fades within a minute: what was last counted longer ago is none to compare with. */
+const peersForMs = 3 * 60_000;
 /** A pool that no gateway has served for so long is let go. */
 const unusedMs = 60 * 60_000;
 
@@ -70,18 +72,28 @@ export class SelectionStore {
     now_ms: number,
     isWeighed: boolean,
   ): Promise<void> {
-    for (const pool of await manager.find(BanditPoolEntity, { lock: { mode: 'pessimistic_write' } })) {
+    const pools = await manager.find(BanditPoolEntity, { lock: { mode: 'pessimistic_write' } });
+    if (pools.length === 0 || (!isWeighed && !pools.some(isNew))) return;
+    const known = await this.withIdle(manager, states);
+    for (const pool of pools) {
       if (now_ms - Date.parse(pool.used_at) > unusedMs) {
         await manager.delete(BanditPoolEntity, { pool_id: pool.pool_id });
         await this.outbox.remove(manager, poolsView, pool.pool_id);
         continue;
       }
-      if (!isWeighed && pool.arms.length > 0) continue;
-      const after = weighPool(pool, this.models.all(), states, now_ms);
+      const after = weighPool(pool, this.models.all(), known, now_ms);
       if (after === pool) continue;
       await manager.save(BanditPoolEntity, { ...pool, ...after });
       await this.outbox.put(manager, poolsView, poolOf({ ...pool, ...after }));
     }
+  }
+
+  /** With those of live models that were not counted lately. */
+  private async withIdle(manager: EntityManager, states: ReadonlyMap<string, ModelState>): Promise<ReadonlyMap<string, ModelState>> {
+    const idle = this.models.live().filter(({ model_id }) => !states.has(model_id));
+    if (idle.length === 0) return states;
+    const found = await manager.findBy(ModelStateEntity, { model_id: In(idle.map(({ model_id }) => model_id)) });
+    return new Map([...states, ...found.map((state): [string, ModelState] => [state.model_id, state])]);
   }
 
   /** The failure rates of other live models of the same sport and type. */
@@ -93,7 +105,10 @@ export class SelectionStore {
     };
     for (const { model_id, breaker } of states) {
       const kind = kindOf(model_id);
-      if (kind !== null) kinds.set(kind, [...(kinds.get(kind) ?? []), breaker]);
+      if (kind === null) continue;
+      const alike = kinds.get(kind);
+      if (alike) alike.push(breaker);
+      else kinds.set(kind, [breaker]);
     }
     const own = new Map(states.map(({ model_id, breaker }) => [model_id, breaker]));
     return (model_id) => {
@@ -103,10 +118,20 @@ export class SelectionStore {
   }
 }
 
-/** All states, locked, those of the models among them: each has one from now on. */
-async function lockStates(manager: EntityManager, model_ids: readonly string[], now_ms: number): Promise<ModelState[]> {
+/**
+ * The states, locked, that a tick may change or compare with: of the models that were read, each of which has one from now on; of those whose
+ * breaker is not closed; and of those that were counted lately, which are peers.
+ */
+async function lockStates(manager: EntityManager, model_ids: string[], now_ms: number): Promise<ModelState[]> {
   const lock = (): Promise<ModelState[]> =>
-    manager.find(ModelStateEntity, { order: { model_id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+    manager
+      .createQueryBuilder(ModelStateEntity, 'model')
+      .where('model.model_id = ANY(:model_ids)', { model_ids })
+      .orWhere(`model.breaker->>'state' <> 'closed'`)
+      .orWhere(`(model.breaker->>'at_ms')::double precision > :lately`, { lately: now_ms - peersForMs })
+      .orderBy('model.model_id')
+      .setLock('pessimistic_write')
+      .getMany();
   const states = await lock();
   const known = new Set(states.map(({ model_id }) => model_id));
   const missing = model_ids.filter((model_id) => !known.has(model_id));

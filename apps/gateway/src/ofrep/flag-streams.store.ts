@@ -1,6 +1,7 @@
 import { type ServerResponse } from 'node:http';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { AppError } from '#contracts/errors.js';
+import { KeyGuard } from '../key.guard.js';
 import { KnownFlags } from '../known-flags.store.js';
 import { hasReached, type Position, positionText } from './position.js';
 
@@ -13,25 +14,23 @@ const maxStreamsOfKey = 1_000;
 const maxUnreadBytes = 64 * 1024;
 const pollMs = 5;
 
-interface Stream {
-  key_id: string;
-  response: ServerResponse;
-  isStillAllowed: () => boolean;
-}
-
 /** Tells clients that hold a stream open when to ask for all flags anew. An event's id is the position of the changes that it tells of. */
 @Injectable()
 export class FlagStreams implements OnModuleDestroy {
-  private readonly streams = new Set<Stream>();
+  /** By key. */
+  private readonly streams = new Map<string, Set<ServerResponse>>();
+  private count = 0;
   private readonly heartbeat = setInterval(() => this.beat(), heartbeatMs);
   private gathering: NodeJS.Timeout | undefined;
   private told: Position = { flags: 0, evaluators: 0 };
 
-  constructor(private readonly known: KnownFlags) {
-    const changed = (): void => {
-      this.gathering ??= setTimeout(() => this.tell(), gatherMs);
-    };
+  constructor(
+    private readonly known: KnownFlags,
+    private readonly guard: KeyGuard,
+  ) {
+    const changed = (): void => this.gather();
     for (const followed of [known.flags, known.evaluators]) followed.onChange({ put: changed, removed: changed });
+    guard.onChange((key_id) => this.endIfDead(key_id));
   }
 
   get position(): Position {
@@ -49,13 +48,17 @@ export class FlagStreams implements OnModuleDestroy {
    * Goes on until the client leaves, its key ends or the gateway stops. `last` is the event that the client saw last: it is told at once of what
    * it missed. Throws TOO_MANY_REQUESTS.
    */
-  open(response: ServerResponse, headers: Record<string, string>, stream: Omit<Stream, 'response'>, last: Position | null): void {
-    const ofKey = [...this.streams].filter(({ key_id }) => key_id === stream.key_id).length;
-    if (this.streams.size >= maxStreams || ofKey >= maxStreamsOfKey)
+  open(response: ServerResponse, headers: Record<string, string>, key_id: string, last: Position | null): void {
+    const ofKey = this.streams.get(key_id) ?? new Set();
+    if (this.count >= maxStreams || ofKey.size >= maxStreamsOfKey)
       throw new AppError('TOO_MANY_REQUESTS', 'There are too many open streams', { accepted: `${maxStreamsOfKey} streams of a key` });
-    const opened = { ...stream, response };
-    this.streams.add(opened);
-    response.on('close', () => this.streams.delete(opened));
+    this.streams.set(key_id, ofKey.add(response));
+    this.count += 1;
+    response.on('close', () => {
+      this.count -= 1;
+      ofKey.delete(response);
+      if (ofKey.size === 0 && this.streams.get(key_id) === ofKey) this.streams.delete(key_id);
+    });
     response.writeHead(200, { ...headers, 'content-type': 'text/event-stream', 'cache-control': 'no-store', connection: 'keep-alive' });
     const here = this.position;
     const missed = last !== null && (last.flags !== here.flags || last.evaluators !== here.evaluators);
@@ -65,11 +68,17 @@ export class FlagStreams implements OnModuleDestroy {
   onModuleDestroy(): void {
     clearInterval(this.heartbeat);
     clearTimeout(this.gathering);
-    for (const { response } of this.streams) response.end();
+    for (const response of this.all()) response.end();
+  }
+
+  private gather(): void {
+    this.gathering ??= setTimeout(() => this.tell(), gatherMs);
   }
 
   private tell(): void {
     this.gathering = undefined;
+    // What this gateway knows first has no place among the changes yet.
+    if (this.known.flags.unheard || this.known.evaluators.unheard) this.gather();
     const here = this.position;
     if (positionText(here) === positionText(this.told)) return;
     this.told = here;
@@ -84,12 +93,21 @@ export class FlagStreams implements OnModuleDestroy {
   }
 
   private beat(): void {
-    for (const { response, isStillAllowed } of this.streams) if (!isStillAllowed()) response.end();
+    // A key may have expired.
+    for (const key_id of this.streams.keys()) this.endIfDead(key_id);
     this.write(':\n\n');
   }
 
+  private endIfDead(key_id: string): void {
+    if (!this.guard.isLive(key_id)) for (const response of this.streams.get(key_id) ?? []) response.end();
+  }
+
+  private *all(): Iterable<ServerResponse> {
+    for (const ofKey of this.streams.values()) yield* ofKey;
+  }
+
   private write(text: string): void {
-    for (const { response } of this.streams) {
+    for (const response of this.all()) {
       if (response.writableLength > maxUnreadBytes) response.destroy();
       else if (!response.writableEnded) response.write(text);
     }

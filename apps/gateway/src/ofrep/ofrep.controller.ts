@@ -83,7 +83,7 @@ export class OfrepController {
   listen(request: FastifyRequest, reply: FastifyReply, { key_id }: Actor): void {
     const last = request.headers['last-event-id'] ?? (request.query as Record<string, unknown>).lastEventId;
     const headers = { 'x-request-id': request.id, ...(request.headers.origin !== undefined && corsHeaders) };
-    this.streams.open(reply.raw, headers, { key_id, isStillAllowed: () => this.guard.isLive(key_id) }, positionFrom(last));
+    this.streams.open(reply.raw, headers, key_id, positionFrom(last));
     reply.hijack();
   }
 }

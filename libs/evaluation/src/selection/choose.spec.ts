@@ -1,10 +1,16 @@
 import { fc } from '#testing/property.js';
 import { candidate } from './candidates.harness.js';
-import { type Candidate, type Choice, choose, type Question } from './choose.js';
+import { type Candidate, type Choice, type Exclusion, prepareChoice, type Question } from './choose.js';
 
 const keys = Array.from({ length: 2_000 }, (_, index) => `user-${index}`);
 
-const question = (candidates: Candidate[], of: Partial<Question> = {}): Question => ({
+interface Asked extends Question {
+  targeting_key: string;
+}
+
+const choose = ({ targeting_key, ...asked }: Asked): Choice | { excluded: Exclusion[] } => prepareChoice(asked)(targeting_key);
+
+const question = (candidates: Candidate[], of: Partial<Asked> = {}): Asked => ({
   policy: 'weighted',
   targeting_key: 'somebody',
   candidates,
@@ -15,15 +21,15 @@ const question = (candidates: Candidate[], of: Partial<Question> = {}): Question
 });
 
 /** A choice; fails where there is none. */
-function chosen(asked: Question): Choice {
+function chosen(asked: Asked): Choice {
   const answer = choose(asked);
   if (!('chosen' in answer)) throw new Error(`Nothing was chosen: ${JSON.stringify(answer)}`);
   return answer;
 }
-const idOf = (asked: Question): string => chosen(asked).chosen.model.model_id;
+const idOf = (asked: Asked): string => chosen(asked).chosen.model.model_id;
 
 /** How many of the keys get which model. */
-function sharesAmong(candidates: Candidate[], of: Partial<Question> = {}): Map<string, number> {
+function sharesAmong(candidates: Candidate[], of: Partial<Asked> = {}): Map<string, number> {
   const counts = new Map<string, number>();
   for (const targeting_key of keys) {
     const id = idOf(question(candidates, { ...of, targeting_key }));
@@ -187,11 +193,11 @@ describe('the policy flag', () => {
       ['b', 0.75],
     ]),
   };
-  const asked = (candidates: Candidate[]): Question => question(candidates, { policy: 'flag', flag });
+  const asked = (candidates: Candidate[]): Asked => question(candidates, { policy: 'flag', flag });
 
   it('does what the flag says, also with a canary of whatever share', () => {
     expect(chosen(asked(three))).toMatchObject({ way: 'policy', propensity: 0.75, chosen: { model: { model_id: 'b' } } });
-    const canary = [three[0]!, candidate('b', { status: 'canary', rollout_percentage: 1 })];
+    const canary = [three[0]!, candidate('b', { status: 'canary', rollout_percentage: 0 })];
     expect(chosen(asked(canary))).toMatchObject({ way: 'policy', chosen: { model: { model_id: 'b' } } });
   });
 

@@ -1,7 +1,7 @@
 import { type HealthStatus } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { type BreakerState, type ExclusionReason, type Policy } from '#contracts/selection.js';
-import { drawnOrder, type Lot, sharesOf } from './rendezvous-draw.js';
+import { Draw, type Lot, sharesOf } from './rendezvous-draw.js';
 import { leastShare, type Weights } from './weights.js';
 
 /** A model that was asked for, with what is known of it now. */
@@ -23,9 +23,9 @@ export interface FlagChoice {
   shares: ReadonlyMap<string, number> | null;
 }
 
+/** What is asked for, whoever it is for. */
 export interface Question {
   policy: Policy;
-  targeting_key: string;
   candidates: readonly Candidate[];
   /** `bandit`: of all arms, and of those alone whose breakers are closed. Null: not known yet. */
   weights: Weights | null;
@@ -67,6 +67,8 @@ interface Ground {
   isLastOne: boolean;
 }
 
+export type Choose = (targeting_key: string) => Choice | { excluded: Exclusion[] };
+
 /**
  * Chooses a model: eligibility, then the policy. The same key gets the same model for as long as nothing is known that speaks against it, and
  * what happens to one model moves the keys of that model alone.
@@ -74,34 +76,58 @@ interface Ground {
  * A canary serves the share of keys that its `rollout_percentage` says, whatever else happens; a flag directs traffic to one by itself. A model
  * that is unhealthy, or whose breaker is not closed, is passed over while there is another; forced open it is never served. Answers with the
  * exclusions alone when nothing is left.
+ *
+ * What does not depend on the key is worked out once: the answer is for any number of keys, until anything in the question changes.
  */
-export function choose(question: Question): Choice | { excluded: Exclusion[] } {
-  const servable = question.candidates.filter((candidate) => hardReason(candidate) === null);
+export function prepareChoice(question: Question): Choose {
+  const servable = question.candidates.filter((candidate) => hardReason(question, candidate) === null);
   const canaryLots = canaryLotsOf(servable);
-  const canary =
-    question.flag !== null ? (question.flag.model_id ?? noCanary) : drawnOrder(canarySalt, question.targeting_key, canaryLots)[0]!;
-  const ground = groundOf(servable, canary);
-  const excluded = exclusionsOf(question.candidates, ground);
-  if (ground.eligible.length === 0) return { excluded };
+  const canaries = new Draw(canarySalt, canaryLots);
+  const prepared = new Map<string, Choose>();
+  return (targeting_key) => {
+    const canary = question.flag ? (question.flag.model_id ?? noCanary) : canaries.first(targeting_key)!;
+    let choose = prepared.get(canary);
+    if (!choose) prepared.set(canary, (choose = choiceOn(canary, question, servable, canaryLots)));
+    return choose(targeting_key);
+  };
+}
 
-  const first = firstChoice(question, ground, canary);
-  const standing = ground.eligible.find(({ model }) => model.model_id === first);
-  const order = fallbackOrder(question, ground.eligible, first);
-  const chosen = standing ?? order[0]!;
-  return {
-    chosen,
-    way: ground.isLastOne ? 'last_one' : standing ? 'policy' : 'fallback',
-    fallback_from: standing ? null : first,
-    fallbacks: order.filter((candidate) => candidate !== chosen && candidate.breaker !== 'half_open').slice(0, mostFallbacks),
-    propensity: propensityOf(question, servable, canaryLots, chosen.model.model_id),
-    excluded,
+/** For the keys that are on one canary, or on none. */
+function choiceOn(canary: string, question: Question, servable: readonly Candidate[], canaryLots: readonly Lot[]): Choose {
+  const ground = groundOf(servable, canary);
+  const excluded = exclusionsOf(question, ground);
+  if (ground.eligible.length === 0) return () => ({ excluded });
+  const eligible = new Map(ground.eligible.map((candidate) => [candidate.model.model_id, candidate]));
+  const firsts = new Draw(modelSalt, question.flag ? [] : firstLots(question, ground, canary));
+  const seconds = new Draw(modelSalt, secondLots(question, ground.eligible));
+  const propensities = new Map<string, number | null>();
+  const propensityFor = ({ model: { model_id } }: Candidate): number | null => {
+    let propensity = propensities.get(model_id);
+    if (propensity === undefined) propensities.set(model_id, (propensity = propensityOf(question, servable, canaryLots, model_id)));
+    return propensity;
+  };
+  return (targeting_key) => {
+    // Null: a flag whose variant has no model that could be served.
+    const first = question.flag ? question.flag.model_id : (firsts.first(targeting_key) ?? null);
+    const standing = eligible.get(first ?? noCanary);
+    const drawn = seconds.order(targeting_key).map((id) => eligible.get(id)!);
+    const order = fallbackOrder(question, drawn, first);
+    const chosen = standing ?? order[0]!;
+    return {
+      chosen,
+      way: ground.isLastOne ? 'last_one' : standing ? 'policy' : 'fallback',
+      fallback_from: standing ? null : first,
+      fallbacks: order.filter((candidate) => candidate !== chosen && candidate.breaker !== 'half_open').slice(0, mostFallbacks),
+      propensity: propensityFor(chosen),
+      excluded,
+    };
   };
 }
 
 /** Why a model is served to nobody, whatever happens to the others. */
-function hardReason({ model, forced }: Candidate): ExclusionReason | null {
+function hardReason({ flag }: Question, { model, forced }: Candidate): ExclusionReason | null {
   if (model.status !== 'stable' && model.status !== 'canary') return 'STATUS';
-  if (model.status === 'canary' && model.rollout_percentage === 0) return 'OUTSIDE_ROLLOUT';
+  if (model.status === 'canary' && model.rollout_percentage === 0 && flag === null) return 'OUTSIDE_ROLLOUT';
   return forced === 'open' ? 'FORCED_OPEN' : null;
 }
 
@@ -135,22 +161,16 @@ function leastBad(pool: readonly Candidate[]): Candidate[] {
   return [];
 }
 
-function exclusionsOf(candidates: readonly Candidate[], { pool, eligible }: Ground): Exclusion[] {
-  return candidates.flatMap((candidate): Exclusion[] => {
+function exclusionsOf(question: Question, { pool, eligible }: Ground): Exclusion[] {
+  return question.candidates.flatMap((candidate): Exclusion[] => {
     if (eligible.includes(candidate)) return [];
     const { model_id } = candidate.model;
-    const reason = hardReason(candidate) ?? (pool.includes(candidate) ? softReason(candidate) : 'OUTSIDE_ROLLOUT');
+    const reason = hardReason(question, candidate) ?? (pool.includes(candidate) ? softReason(candidate) : 'OUTSIDE_ROLLOUT');
     return [{ model_id, reason: reason ?? 'OUTSIDE_ROLLOUT' }];
   });
 }
 
-/** What the policy says, whatever state it is in. Null: a flag whose variant has no model that could be served. */
-function firstChoice(question: Question, ground: Ground, canary: string): string | null {
-  const { flag } = question;
-  if (flag) return flag.model_id;
-  return drawnOrder(modelSalt, question.targeting_key, firstLots(question, ground, canary))[0] ?? null;
-}
-
+/** What the policy chooses among, whatever state that is in. */
 function firstLots({ policy, weights }: Question, { pool, eligible }: Ground, canary: string): Lot[] {
   if (policy === 'bandit') return banditLots(pool, weights);
   if (policy === 'best_health') return bestLots(eligible);
@@ -182,10 +202,8 @@ const compareHealth = (a: Candidate, b: Candidate): number =>
   healthOrder.indexOf(a.health_status) - healthOrder.indexOf(b.health_status) || Math.round(b.success * 100) - Math.round(a.success * 100);
 
 /** Other versions of the first choice's name that are stable come first, then the others; best health goes by health alone. */
-function fallbackOrder(question: Question, eligible: readonly Candidate[], first: string | null): Candidate[] {
-  const { policy, targeting_key, candidates } = question;
-  const order = drawnOrder(modelSalt, targeting_key, secondLots(question, eligible));
-  const drawn = order.map((id) => eligible.find(({ model }) => model.model_id === id)!);
+function fallbackOrder({ policy, candidates }: Question, drawn: Candidate[], first: string | null): Candidate[] {
+  if (drawn.length < 2) return drawn;
   if (policy === 'best_health') return drawn.sort(compareHealth);
   const name = candidates.find(({ model }) => model.model_id === first)?.model.name;
   const isNext = ({ model }: Candidate): number => Number(model.name === name && model.status === 'stable');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type Breaker, closedBreaker, envoySettings, peerRates, stepBreaker } from './breaker.js';
 import { candidate } from './candidates.harness.js';
-import { choose } from './choose.js';
+import { prepareChoice } from './choose.js';
 import { epsilonGreedy, type Learner, plainThompson, uniform } from './learners.harness.js';
 import { type Evidence, noEvidence, withInferences } from './posterior.js';
 import { settledWeights, type Weights } from './weights.js';
@@ -109,7 +109,7 @@ function selection(): Learner & { weighed: () => number } {
     choose: (targeting_key, now_ms) => {
       while (now_ms - at_ms >= tickMs) tick(at_ms + tickMs);
       const candidates = ids.map((id, index) => candidate(id, {}, { breaker: breakers[index]!.state, probes_left: 5 - probed[index]! }));
-      const answer = choose({ policy: 'bandit', targeting_key, candidates, weights, rest, flag: null });
+      const answer = prepareChoice({ policy: 'bandit', candidates, weights, rest, flag: null })(targeting_key);
       if (!('chosen' in answer)) throw new Error('Nothing was chosen');
       const arm = ids.indexOf(answer.chosen.model.model_id);
       if (breakers[arm]!.state === 'half_open') probed[arm]! += 1;

@@ -1,8 +1,8 @@
 import { fc } from '#testing/property.js';
-import { drawnOrder, type Lot, sharesOf } from './rendezvous-draw.js';
+import { Draw, type Lot, sharesOf } from './rendezvous-draw.js';
 
 const keys = Array.from({ length: 20_000 }, (_, index) => `user-${index}`);
-const first = (key: string, lots: Lot[]): string => drawnOrder('salt', key, lots)[0]!;
+const first = (key: string, lots: Lot[]): string => new Draw('salt', lots).first(key)!;
 
 it('draws each lot as often as its weight says', () => {
   const lots: Lot[] = [
@@ -52,7 +52,9 @@ const lotsOf = fc.uniqueArray(fc.tuple(fc.string({ minLength: 1, maxLength: 8 })
 it('moves the keys of a lot that is taken away and no others', () => {
   fc.assert(
     fc.property(lotsOf, fc.string(), (lots, key) => {
-      const order = drawnOrder('salt', key, lots);
+      const order = new Draw('salt', lots).order(key);
+      expect(order[0]).toBe(first(key, lots));
+      expect([...order].sort()).toEqual(lots.map(([id]) => id).sort());
       for (const gone of order.slice(1)) {
         const left = lots.filter(([id]) => id !== gone);
         // Where no weight is left all are alike, which is another draw.

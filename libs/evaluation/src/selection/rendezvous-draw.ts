@@ -4,21 +4,56 @@ import { seedOf } from '../rendezvous.js';
 /** What can be drawn, with its weight, ≥ 0. */
 export type Lot = readonly [id: string, weight: number];
 
+interface Seeded {
+  id: string;
+  weight: number;
+  seed: number;
+}
+
 const hashes = 2 ** 32;
 
 /**
- * The lots in the order in which they are drawn for a key: the greatest score −w/ln(U) first, U a hash of salt, lot and key in 0..1. The first
- * one is drawn with probability w/Σw, and taking a lot away, or changing its weight, moves no key between the others. Lots without a weight come
- * last; where none has one all are alike.
+ * Draws lots for keys: the greatest score −w/ln(U) first, U a hash of salt, lot and key in 0..1. A lot is drawn first with probability w/Σw, and
+ * taking one away, or changing its weight, moves no key between the others. Lots without a weight come last; where none has one all are alike.
  */
-export function drawnOrder(salt: string, key: string, lots: readonly Lot[]): string[] {
-  const evenly = lots.every(([, weight]) => weight === 0);
-  const scored = lots.map(([id, weight]) => {
-    // In the middle of its 2^-32: never 0 or 1.
-    const uniform = (murmur3(key, seedOf(salt, id)) + 0.5) / hashes;
-    return { id, drawable: evenly || weight > 0, score: -(weight || 1) / Math.log(uniform) };
-  });
-  return scored.sort((a, b) => Number(b.drawable) - Number(a.drawable) || b.score - a.score || (a.id < b.id ? -1 : 1)).map(({ id }) => id);
+export class Draw {
+  /** Those that can be drawn first, and those that come last. */
+  private readonly weighted: Seeded[];
+  private readonly others: Seeded[];
+
+  constructor(salt: string, lots: readonly Lot[]) {
+    const seeded = lots.map(([id, weight]): Seeded => ({ id, weight, seed: seedOf(salt, id) }));
+    const weighted = seeded.filter(({ weight }) => weight > 0);
+    const alike = (lot: Seeded): Seeded => ({ ...lot, weight: 1 });
+    this.weighted = weighted.length ? weighted : seeded.map(alike);
+    this.others = weighted.length ? seeded.filter(({ weight }) => weight === 0).map(alike) : [];
+  }
+
+  /** Undefined without lots. */
+  first(key: string): string | undefined {
+    if (this.weighted.length === 1) return this.weighted[0]!.id;
+    let best: string | undefined;
+    let bestScore = 0;
+    for (const lot of this.weighted) {
+      const score = scoreOf(lot, key);
+      if (score > bestScore) [best, bestScore] = [lot.id, score];
+    }
+    return best;
+  }
+
+  order(key: string): string[] {
+    return [...inOrder(this.weighted, key), ...inOrder(this.others, key)];
+  }
+}
+
+// In the middle of its 2^-32, U is never 0 or 1.
+const scoreOf = ({ weight, seed }: Seeded, key: string): number => -weight / Math.log((murmur3(key, seed) + 0.5) / hashes);
+
+function inOrder(lots: readonly Seeded[], key: string): string[] {
+  if (lots.length < 2) return lots.map(({ id }) => id);
+  const scored = lots.map((lot) => ({ id: lot.id, score: scoreOf(lot, key) }));
+  // Of equal ones the first, as `first` has it.
+  return scored.sort((a, b) => b.score - a.score).map(({ id }) => id);
 }
 
 /** The probability of each lot to be drawn first. */
