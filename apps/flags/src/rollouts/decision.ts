@@ -2,10 +2,10 @@ import {
   type DecisionAction,
   type DecisionRule,
   type GuardrailReading,
-  type RolloutPlan,
   type SampleRatio,
   type Verdict,
-} from '#contracts/rollouts.js';
+} from '#contracts/rollout-decision.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { type Share } from '#statistics/two-proportions.js';
 import { wilsonInterval } from '#statistics/wilson.js';
 
