@@ -1,5 +1,5 @@
 // `npm run bench -- <name> [--rounds N] [--seconds N] [--write]`: compiles and runs one of bench/*.bench.ts. Of `ingest` also
-// [--only name,name], and the long run --only growth [--events N]; of `validation` [--most N], the largest size that is measured.
+// [--only name,name], and the long run --only growth [--events N]; of `validation` [--most N], the largest size that is measured; of `rollouts` [--seed N], another series of runs.
 import { readdirSync } from 'node:fs';
 import { checkNode, install } from './install.mjs';
 

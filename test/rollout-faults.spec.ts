@@ -1,6 +1,7 @@
 import { type Flag } from '#contracts/flags.js';
 import { type Model } from '#contracts/registry.js';
-import { type Rollout, type RolloutDecision } from '#contracts/rollouts.js';
+import { type RolloutDecision } from '#contracts/rollout-decision.js';
+import { type Rollout } from '#contracts/rollouts.js';
 import { type Api, eventually } from './api.harness.js';
 import { Processes, services } from './processes.harness.js';
 import { type Behaviour, Traffic } from './rollout-traffic.harness.js';

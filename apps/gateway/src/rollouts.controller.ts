@@ -1,27 +1,29 @@
 import { Controller, Get, Post } from '@nestjs/common';
 import { type Page } from '#contracts/page.js';
 import {
-  abortRollout,
   analyseRollout,
+  listRolloutDecisions,
+  type RolloutAnalysis,
+  RolloutDecisionsRequest,
+  type RolloutSimulation,
+  RolloutSimulationRequest,
+  simulateRollout,
+} from '#contracts/rollout-analysis.js';
+import { type RolloutDecision } from '#contracts/rollout-decision.js';
+import { NewRollout } from '#contracts/rollout-plan.js';
+import {
+  abortRollout,
   createRollout,
   getRollout,
-  listRolloutDecisions,
   listRollouts,
-  NewRollout,
   pauseRollout,
   promoteRollout,
   resumeRollout,
   Rollout,
   RolloutAction,
-  type RolloutAnalysis,
   type RolloutChanged,
-  type RolloutDecision,
-  RolloutDecisionsRequest,
   RolloutFilter,
   RolloutRef,
-  type RolloutSimulation,
-  RolloutSimulationRequest,
-  simulateRollout,
 } from '#contracts/rollouts.js';
 import { Bus } from '#runtime/bus.js';
 import { KnownFlags } from './known-flags.store.js';

@@ -4,14 +4,14 @@ import {
   analyseRollout,
   listRolloutDecisions,
   type RolloutAnalysis,
-  type RolloutDecision,
   type RolloutDecisionsRequest,
-  type RolloutPlan,
-  type RolloutRef,
   type RolloutSimulation,
   type RolloutSimulationRequest,
   simulateRollout,
-} from '#contracts/rollouts.js';
+} from '#contracts/rollout-analysis.js';
+import { type RolloutDecision } from '#contracts/rollout-decision.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
+import { type RolloutRef } from '#contracts/rollouts.js';
 import { pairedBounds } from '#statistics/paired-ticks.js';
 import { Answers } from '#runtime/answers.js';
 import { readGuardrails, readSampleRatio } from './analysis.js';

@@ -1,4 +1,5 @@
-import { type Guardrail, type GuardrailReading, type RolloutPlan, type SampleRatio, type TestReading } from '#contracts/rollouts.js';
+import { type GuardrailReading, type SampleRatio, type TestReading } from '#contracts/rollout-decision.js';
+import { type Guardrail, type RolloutPlan } from '#contracts/rollout-plan.js';
 import { designEffect } from '#statistics/design-effect.js';
 import { newWatch, readWatch, type Watch, watchWith } from '#statistics/difference-watch.js';
 import { type MarginTest, type Tick } from '#statistics/margin-e-process.js';

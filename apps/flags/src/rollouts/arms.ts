@@ -1,4 +1,4 @@
-import { type ArmAnalysis, type TimingComparison } from '#contracts/rollouts.js';
+import { type ArmAnalysis, type TimingComparison } from '#contracts/rollout-analysis.js';
 import { mannWhitney } from '#statistics/mann-whitney.js';
 import { probabilitiesOfBest } from '#statistics/probability-of-best.js';
 import { wilsonInterval, z95 } from '#statistics/wilson.js';

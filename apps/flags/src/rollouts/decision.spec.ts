@@ -1,4 +1,4 @@
-import { type GuardrailReading, type TestReading } from '#contracts/rollouts.js';
+import { type GuardrailReading, type TestReading } from '#contracts/rollout-decision.js';
 import { decide, type Situation } from './decision.js';
 import { planOf } from './plan.js';
 

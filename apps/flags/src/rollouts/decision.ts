@@ -2,10 +2,10 @@ import {
   type DecisionAction,
   type DecisionRule,
   type GuardrailReading,
-  type RolloutPlan,
   type SampleRatio,
   type Verdict,
-} from '#contracts/rollouts.js';
+} from '#contracts/rollout-decision.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { type Share } from '#statistics/two-proportions.js';
 import { wilsonInterval } from '#statistics/wilson.js';
 
@@ -34,6 +34,8 @@ export interface Situation {
 const leastEvents = 5;
 /** Of the candidate, before its failure rate alone is judged. */
 const leastRecent = 20;
+/** Characters. */
+const mostReason = 1_500;
 /** One-sided 0.0005: this rule is looked at each tick and corrects for nothing. */
 const certain = 3.29;
 
@@ -60,9 +62,9 @@ const table: [DecisionRule, (situation: Situation) => Decided][] = [
 export function decide(situation: Situation): Verdict {
   for (const [rule, applies] of table) {
     const decided = applies(situation);
-    if (decided) return { action: decided[0], rule, reason: decided[1] };
+    if (decided) return { action: decided[0], rule, reason: decided[1].slice(0, mostReason) };
   }
-  return { action: 'hold', rule: 'collecting', reason: missingOf(situation).join('; ') };
+  return { action: 'hold', rule: 'collecting', reason: missingOf(situation).join('; ').slice(0, mostReason) };
 }
 
 /** Whether there is nothing to compare with: the candidate has all traffic, so only fixed thresholds judge it. */

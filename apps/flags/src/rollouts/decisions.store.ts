@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type Page } from '#contracts/page.js';
-import { type RolloutDecision, type RolloutDecisionsRequest } from '#contracts/rollouts.js';
+import { type RolloutDecisionsRequest } from '#contracts/rollout-analysis.js';
+import { type RolloutDecision } from '#contracts/rollout-decision.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { RolloutDecisionEntity } from './rollout.entity.js';
 

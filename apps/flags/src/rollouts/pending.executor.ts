@@ -56,7 +56,8 @@ export class PendingExecutor {
     const row = await this.database.manager.findOneBy(RolloutEntity, { rollout_id });
     if (!row?.pending) return nothing;
     const { sequence, models, release, reason, change } = row.pending;
-    const application = { rollout_id, sequence, models, release, override: row.override, reason: `rollout ${rollout_id}: ${reason}` };
+    const why = `rollout ${rollout_id}: ${reason}`.slice(0, 1000);
+    const application = { rollout_id, sequence, models, release, override: row.override, reason: why };
     const [told, counters, answer] = await Promise.all([
       this.facts.tell(row),
       change === 'start' ? this.countersBefore(row) : null,

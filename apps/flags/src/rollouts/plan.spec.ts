@@ -1,5 +1,5 @@
 import { AppError } from '#contracts/errors.js';
-import { type NewRollout } from '#contracts/rollouts.js';
+import { type NewRollout } from '#contracts/rollout-plan.js';
 import { planOf } from './plan.js';
 
 const step = (percentage: number): { percentage: number; min_duration_seconds: number; min_samples: number } => ({

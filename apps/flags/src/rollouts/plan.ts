@@ -1,5 +1,5 @@
 import { type FieldProblem, invalidInput } from '#contracts/errors.js';
-import { type Guardrail, type NewGuardrail, type NewRollout, type RolloutPlan, type RolloutStep } from '#contracts/rollouts.js';
+import { type Guardrail, type NewGuardrail, type NewRollout, type RolloutPlan, type RolloutStep } from '#contracts/rollout-plan.js';
 
 export const defaultSteps: RolloutStep[] = [1, 5, 25, 50, 100].map((percentage) => ({
   percentage,

@@ -1,4 +1,4 @@
-import { type RolloutPlan } from '#contracts/rollouts.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { storedArm } from './counters.js';
 import { planOf } from './plan.js';
 import { Replay } from './replay.js';

@@ -1,4 +1,5 @@
-import { type RolloutPlan, type SimulatedDecision } from '#contracts/rollouts.js';
+import { type SimulatedDecision } from '#contracts/rollout-analysis.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { type Analysis, analysisOfNextStep, analysisWith, type LatencyLimits, newAnalysis } from './analysis.js';
 import { armOf } from './counters.js';
 import { decide } from './decision.js';

@@ -5,12 +5,10 @@ import {
   type DecisionRule,
   type GuardrailReading,
   type LastDecision,
-  type PendingChange,
-  type RolledModel,
-  type RolloutPlan,
-  type RolloutStatus,
   type SampleRatio,
-} from '#contracts/rollouts.js';
+} from '#contracts/rollout-decision.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
+import { type PendingChange, type RolledModel, type RolloutStatus } from '#contracts/rollouts.js';
 import { instant } from '#runtime/columns.js';
 import { type Analysis } from './analysis.js';
 import { type Counters, type StoredArmTick } from './counters.js';

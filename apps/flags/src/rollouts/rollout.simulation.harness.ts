@@ -1,4 +1,5 @@
-import { type RolloutPlan, type Verdict } from '#contracts/rollouts.js';
+import { type Verdict } from '#contracts/rollout-decision.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { seededRandom } from '#statistics/seeded-random.js';
 import { Sketch } from '#statistics/sketch.js';
 import { type Analysis, analysisOfNextStep, analysisWith, type ArmsTick, limitsOf, newAnalysis } from './analysis.js';

@@ -5,12 +5,12 @@ import { AppError, invalidInput, ownedByRollout, raise } from '#contracts/errors
 import { type Flag, getFlag } from '#contracts/flags.js';
 import { type Page } from '#contracts/page.js';
 import { getModel, listModels, minOverrideReason, type Model } from '#contracts/registry.js';
+import { type NewRollout } from '#contracts/rollout-plan.js';
 import {
   abortRollout,
   createRollout,
   getRollout,
   listRollouts,
-  type NewRollout,
   pauseRollout,
   promoteRollout,
   resumeRollout,

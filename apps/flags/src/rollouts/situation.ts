@@ -1,6 +1,6 @@
 import { type Analysis, readGuardrails, readSampleRatio } from './analysis.js';
 import { type Situation } from './decision.js';
-import { type RolloutPlan } from '#contracts/rollouts.js';
+import { type RolloutPlan } from '#contracts/rollout-plan.js';
 
 /** What a decision is made of besides the analysis. */
 export type Circumstances = Pick<Situation, 'step' | 'silent_ms' | 'step_age_ms' | 'age_ms' | 'paused' | 'pending'>;
