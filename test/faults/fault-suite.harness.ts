@@ -93,7 +93,7 @@ export class FaultSuite {
     try {
       suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
-      const names = ['registry', 'gateway', ...replicas];
+      const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
       suite.api = new Api(`http://127.0.0.1:${suite.ports.get('gateway')}/api/models/enterprise`, suite.key);
       await Promise.all(names.map((name) => suite.ready(name)));

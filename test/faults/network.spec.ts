@@ -9,7 +9,9 @@ let toPostgres: TcpProxy;
 let traffic: Traffic | undefined;
 
 beforeAll(async () => {
-  suite = await FaultSuite.start();
+  // A first one publishes the health of models, without which a gateway is not ready.
+  suite = await FaultSuite.start({ replicas: ['metrics'] });
+  await suite.end('metrics');
   toNats = await TcpProxy.to(suite.nats.port);
   toPostgres = await TcpProxy.to(Number(new URL(suite.postgres.url).port));
   // The only replica, so that no other one makes up for what this one does not do.
