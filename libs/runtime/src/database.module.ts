@@ -1,6 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
-import { DataSource, type DataSourceOptions, type MigrationInterface } from 'typeorm';
+import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
 import { Logger } from './logger.js';
@@ -49,12 +49,22 @@ export async function openDatabase(
   return new DataSource(databaseOptions(schema, config)).initialize();
 }
 
+/** Has the collation by which names are searched. */
+const leastVersion = 17;
+
+async function assertVersion(runner: QueryRunner): Promise<void> {
+  const [found] = (await runner.query(`SELECT current_setting('server_version_num')::int / 10000 AS version`)) as { version: number }[];
+  const version = found?.version ?? 0;
+  if (version < leastVersion) throw new Error(`it is PostgreSQL ${version}; ${leastVersion} or newer is needed`);
+}
+
 async function migrate(schema: Schema, url: string): Promise<void> {
   const options = databaseOptions(schema, { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 });
   // A migration may take long, and waiting for another replica's turn too.
   const source = await new DataSource({ ...options, extra: {} }).initialize();
   const lock = source.createQueryRunner();
   try {
+    await assertVersion(lock);
     await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     const [found] = (await lock.query('SELECT to_regnamespace($1) IS NOT NULL AS present', [schema.name])) as { present: boolean }[];
     if (!found?.present) await lock.query(`CREATE SCHEMA "${schema.name}"`);
