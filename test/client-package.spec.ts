@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Metrics } from '#contracts/metrics.js';
 import { eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 const execute = promisify(execFile);
 const examples = [...(await readFile('libs/client/README.md', 'utf8')).matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code!);
@@ -16,7 +16,7 @@ let model_id: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'client-'));
-  suite = await sharedSuite();
+  suite = await storySuite();
   const packed = await execute(process.execPath, ['scripts/pack-client.mjs', directory]);
   ({ model_id } = await suite.api.register());
   await writeFile(join(directory, 'package.json'), '{"name": "some-service", "type": "module", "private": true}');

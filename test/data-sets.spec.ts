@@ -7,13 +7,13 @@ import { RowOutcomesStore } from '#validation/row-outcomes.store.js';
 import { validationSchema } from '#validation/validation.module.js';
 import { openDatabase } from '#runtime/database.module.js';
 import { type Answer, type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
 });
 

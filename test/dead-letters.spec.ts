@@ -4,7 +4,7 @@ import { type DeadLetter, type Replayed } from '#contracts/dead-letters.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { type Publisher, publisher } from './publisher.harness.js';
 import { type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 let api: Api;
@@ -12,7 +12,7 @@ let events: Publisher;
 let database: pg.Client;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();

@@ -3,7 +3,7 @@ import { statusOfCode } from '#contracts/errors.js';
 import { type Model } from '#contracts/registry.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
 import { type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 const original = readFileSync('test/fixtures/api-document.md', 'utf8');
 const documented = readFileSync('docs/api.md', 'utf8');
@@ -67,7 +67,7 @@ describe('the live answers', () => {
   let server: Awaited<ReturnType<typeof startModelServer>>;
 
   beforeAll(async () => {
-    [suite, server] = await Promise.all([sharedSuite(), startModelServer({ port: 0 })]);
+    [suite, server] = await Promise.all([storySuite(), startModelServer({ port: 0 })]);
     api = suite.api;
     model = await api.registerAs('stable', { serving: { protocol: 'oip_v2', url: server.url, model_name: 'mlb-props' } });
     for (const test_case_id of ['mlb_basic_prediction', 'mlb_edge_case_prediction']) {

@@ -4,7 +4,7 @@ import { InferenceItem } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
 import { badJson } from './bad-values.harness.js';
 import { type Answer, type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 interface Recorded {
   accepted: number;
@@ -16,7 +16,7 @@ let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
 });
 

@@ -5,14 +5,14 @@ import { type CaseResult } from '#contracts/case-result.js';
 import { type Model } from '#contracts/registry.js';
 import { type Run, type RunResult } from '#contracts/validation.js';
 import { type Api, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 let api: Api;
 let server: Server;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
   // A talkative model: every result of a failed check shows a part of this.
   server = createServer((_, response) => response.end(JSON.stringify({ text: 'x'.repeat(5_000) })));

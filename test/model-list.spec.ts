@@ -8,7 +8,7 @@ import { Nats } from '#runtime/nats.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { fc } from '#testing/property.js';
 import { type Api, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 const sport = 'LISTED';
 const names = ['MLB Größe', 'MLB größe', 'a', 'A', 'Σίσυφος', 'İstanbul', '\u{1F600} smile', '\uFFFD odd', '100%_sure', 'back\\slash'];
@@ -21,7 +21,7 @@ let bus: Bus;
 let narrowed: Api;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   nats = await Nats.connect('test', suite.nats_url, Logger.create('test', 'silent'));
   bus = new Bus(nats, new Telemetry('test'));
   narrowed = await suite.withRole('viewer', { sports: [sport], names: narrowedTo });

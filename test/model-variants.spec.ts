@@ -7,7 +7,7 @@ import { type Run, type RunResult } from '#contracts/validation.js';
 import { heldOutRows } from '../examples/model-server/long-answers.mjs';
 import { type ModelServer, startModelServer, type Variant } from '../examples/model-server/server.mjs';
 import { type Api, eventually, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 const name = 'Long answers';
 const applies_to = { name };
@@ -49,7 +49,7 @@ let cases: NewTestCase[];
 const servers: ModelServer[] = [];
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
   const headers = { 'content-type': 'application/x-ndjson' };
   const dataSet = await api.data<DataSet>('/validation/datasets?name=held-out', { method: 'POST', body: heldOutRows(), headers });

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 interface Operation {
   operationId: string;
@@ -21,7 +21,7 @@ let suite: ReachableSuite;
 let live: Description;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   live = (await (await fetch(`${suite.root}/openapi.json`)).json()) as Description;
 });
 

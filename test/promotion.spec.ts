@@ -5,7 +5,7 @@ import { type Model } from '#contracts/registry.js';
 import { type RunResult } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
 import { type Api, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 let api: Api;
@@ -13,7 +13,7 @@ let server: Awaited<ReturnType<typeof startModelServer>>;
 let database: pg.Client;
 
 beforeAll(async () => {
-  [suite, server] = await Promise.all([sharedSuite(), startModelServer({ port: 0 })]);
+  [suite, server] = await Promise.all([storySuite(), startModelServer({ port: 0 })]);
   api = suite.api;
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();

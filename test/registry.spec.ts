@@ -1,13 +1,13 @@
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Model } from '#contracts/registry.js';
 import { type Api, type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 let api: Api;
 
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
   api = suite.api;
 });
 

@@ -1,9 +1,9 @@
 import { type ReachableSuite } from './api.harness.js';
-import { sharedSuite } from './shared-suite.harness.js';
+import { storySuite } from './story-suite.harness.js';
 
 let suite: ReachableSuite;
 beforeAll(async () => {
-  suite = await sharedSuite();
+  suite = await storySuite();
 });
 
 /** A path of something that may be changed and removed, at revision 1. */

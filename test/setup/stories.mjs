@@ -4,5 +4,5 @@ import startServers from './servers.mjs';
 export default async function startStories() {
   await startServers();
   const { startCompanion } = await import('#testing/test-servers.js');
-  startCompanion('test/shared-suite.mjs');
+  startCompanion('test/story-suite.mjs');
 }

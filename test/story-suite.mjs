@@ -1,5 +1,5 @@
-// The suite that several spec files share (shared-suite.harness.ts): all services, on a database and a nats-server of its own, until standard
-// input ends. Where it can be reached is written to shared-suite.json in TEST_SERVERS_DIR once it is ready.
+// The suite that several spec files share (story-suite.harness.ts): all services, on a database and a nats-server of its own, until standard
+// input ends. Where it can be reached is written to story-suite.json in TEST_SERVERS_DIR once it is ready.
 import { randomBytes } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const suite = await startSuite({
   selection_tick_seconds: 1,
   breaker_open_seconds: 30,
 });
-const file = join(process.env.TEST_SERVERS_DIR, 'shared-suite.json');
+const file = join(process.env.TEST_SERVERS_DIR, 'story-suite.json');
 const root = `http://127.0.0.1:${suite.gateway.port}`;
 await writeFile(`${file}.new`, JSON.stringify({ root, admin_key, database_url: database.url, nats_url: nats.url }));
 await rename(`${file}.new`, file);
