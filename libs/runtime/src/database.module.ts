@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import pg from 'pg';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
@@ -20,6 +21,8 @@ const migrationLock = 3_727_144_905;
 export function databaseOptions(schema: Schema, config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DataSourceOptions {
   return {
     type: 'postgres',
+    // TypeORM would look for it below node_modules, which an image does not have.
+    driver: pg,
     url: config.DATABASE_URL,
     schema: schema.name,
     entities: schema.entities,
