@@ -1,10 +1,12 @@
 #!/bin/sh
-# One role and one schema a service: none can read what another owns.
+# Makes the roles and schemas of a new database, and sets their passwords.
 set -eu
-for service in registry metrics validation flags; do
-  psql --set=ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
-    --set=role="$service" --set=password="$SERVICE_PASSWORD" <<'SQL'
-CREATE ROLE :"role" LOGIN PASSWORD :'password';
-CREATE SCHEMA :"role" AUTHORIZATION :"role";
+psql="psql --set=ON_ERROR_STOP=1 --quiet --username $POSTGRES_USER --dbname $POSTGRES_DB"
+$psql --file /etc/emr/postgres-roles.sql
+password_of() {
+  $psql --set=role="$1" --set=password="$2" <<'SQL'
+ALTER ROLE :"role" PASSWORD :'password';
 SQL
-done
+}
+password_of emr_owner "$OWNER_PASSWORD"
+for service in registry metrics validation flags; do password_of "$service" "$SERVICE_PASSWORD"; done

@@ -44,7 +44,8 @@ const readyDeadlineMs = 30_000;
 /** All five services in one process, which still meet on NATS alone. Resolves when the gateway is ready. */
 export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
   const common = { NATS_URL: options.nats_url, LOG_LEVEL: options.log_level };
-  const service = { ...common, DATABASE_URL: options.database_url, DATABASE_POOL_SIZE: 10, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
+  const database = { DATABASE_URL: options.database_url, DATABASE_POOL_SIZE: 10, MIGRATIONS: 'run' } as const;
+  const service = { ...common, ...database, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
   const secrets = { KEY_PEPPER: options.key_pepper };
   const started: Running[] = [];
   const close = async (): Promise<void> => {
