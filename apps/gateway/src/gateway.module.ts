@@ -16,6 +16,7 @@ import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
 import { InferenceController } from './inference.controller.js';
 import { InferencePublisher } from './inference.publisher.js';
+import { KeyUses } from './key-use.store.js';
 import { KeyGuard } from './key.guard.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
@@ -60,6 +61,7 @@ class SurfaceModule {
       providers: [
         { provide: GatewayConfig, useValue: config },
         KeyGuard,
+        KeyUses,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,

@@ -14,6 +14,7 @@ import { type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
 import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
+import { KeyUses } from './key-use.store.js';
 import { KeyGuard } from './key.guard.js';
 import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
@@ -68,12 +69,14 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
   adapter.served = (handler) => served(handler) ?? ofrep(handler);
   const guard = app.get(KeyGuard);
+  const uses = app.get(KeyUses);
   app
     .getHttpAdapter()
     .getInstance()
     .addHook('onRequest', (request, reply, done) => {
       try {
         if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
+        if (request.actor) uses.note(request.actor.key_id);
         if (!reply.sent) done();
       } catch (error) {
         sendError(reply, toAppError(error, logger));

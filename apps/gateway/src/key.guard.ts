@@ -1,8 +1,11 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { type Actor, keyMac, type KeyRecord, keysView, roleSuffices } from '#contracts/access.js';
+import { type Actor, keyMac, type KeyRecord, keysView, pepperId, roleSuffices } from '#contracts/access.js';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
+import { isMistyped } from '#contracts/key-text.js';
+import { Logger } from '#runtime/logger.js';
+import { Readiness } from '#runtime/probes.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
 import { isPublic } from './serves.decorator.js';
@@ -23,6 +26,7 @@ const maxKeyLength = 200;
 const bearer = /^Bearer +(\S+) *$/i;
 const lookupLength = 16;
 const maxRecognised = 10_000;
+const foreignPepper = 'KEY_PEPPER is another one than the registry has: no key can be known here';
 
 const bearerKey = (authorization: string | undefined): string | undefined =>
   authorization && authorization.length <= maxKeyLength + 20 ? bearer.exec(authorization)?.[1] : undefined;
@@ -41,16 +45,28 @@ export class KeyGuard implements CanActivate {
   /** What keys that were found live before stand for, by their SHA-256: an HMAC is a tenth of what a request costs. */
   private readonly recognised = new Map<string, Recognised>();
   private readonly keys: Followed<KeyRecord>;
+  private readonly pepper_id: string;
+  /** The keys are hashed with another pepper than this gateway's: it cannot know any of them. */
+  private foreign = false;
 
   constructor(
     private readonly config: GatewayConfig,
     views: Views,
+    readiness: Readiness,
+    private readonly logger: Logger,
   ) {
+    this.pepper_id = pepperId(config.KEY_PEPPER);
+    readiness.add('key_pepper', () => {
+      if (this.foreign) throw new Error(foreignPepper);
+    });
     this.keys = views.follow(keysView, { changed: (record) => this.learn(record) });
   }
 
   /** What the registry just answered: the gateway that made or revoked a key knows it at once. */
   learn(record: KeyRecord): void {
+    const foreign = record.pepper_id !== this.pepper_id;
+    if (foreign && !this.foreign) this.logger.error(foreignPepper, 'keys');
+    this.foreign = foreign;
     this.byLookup.set(record.mac.slice(0, lookupLength), record);
     this.recognised.clear();
   }
@@ -114,7 +130,7 @@ export class KeyGuard implements CanActivate {
 
   /** Null for whatever is not a live key; why is not told. */
   private authenticate(key: string | undefined): Actor | null {
-    if (!this.keys.ready) throw serviceUnavailable('registry');
+    if (!this.keys.ready || this.foreign) throw serviceUnavailable('registry');
     if (!key || key.length > maxKeyLength) return null;
     const recognised = this.recognise(key);
     if (!recognised) return null;
@@ -126,6 +142,7 @@ export class KeyGuard implements CanActivate {
     const digest = hash('sha256', key);
     const before = this.recognised.get(digest);
     if (before) return before;
+    if (isMistyped(key)) return null;
     const mac = keyMac(this.config.KEY_PEPPER, key);
     const record = this.byLookup.get(mac.slice(0, lookupLength));
     if (!record || !timingSafeEqual(Buffer.from(record.mac), Buffer.from(mac))) return null;
