@@ -21,6 +21,7 @@ import { KeyGuard } from './key.guard.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
+import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
@@ -62,6 +63,7 @@ class SurfaceModule {
         { provide: GatewayConfig, useValue: config },
         KeyGuard,
         KeyUses,
+        Limits,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,

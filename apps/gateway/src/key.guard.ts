@@ -3,11 +3,12 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Actor, keyMac, type KeyRecord, keysView, pepperId, roleSuffices } from '#contracts/access.js';
 import { AppError, serviceUnavailable } from '#contracts/errors.js';
-import { isMistyped } from '#contracts/key-text.js';
+import { formOf } from '#contracts/key-text.js';
 import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
+import { Limits } from './limits/limits.store.js';
 import { isPublic } from './serves.decorator.js';
 import { type Served } from './served.js';
 
@@ -53,6 +54,7 @@ export class KeyGuard implements CanActivate {
     private readonly config: GatewayConfig,
     views: Views,
     readiness: Readiness,
+    private readonly limits: Limits,
     private readonly logger: Logger,
   ) {
     this.pepper_id = pepperId(config.KEY_PEPPER);
@@ -77,9 +79,9 @@ export class KeyGuard implements CanActivate {
     this.recognised.clear();
   }
 
-  /** For Fastify's root: runs for every path, also one without a route, unless the matched route is public. Throws UNAUTHENTICATED. */
+  /** For Fastify's root: runs for every path, also one without a route, unless the matched route is public. Throws UNAUTHENTICATED, TOO_MANY_REQUESTS. */
   admit(request: FastifyRequest, reply: FastifyReply, key = bearerKey(request.headers.authorization)): void {
-    const actor = this.authenticate(key);
+    const actor = this.authenticate(key, request);
     if (actor) {
       request.actor = actor;
       return;
@@ -129,27 +131,39 @@ export class KeyGuard implements CanActivate {
   }
 
   /** Null for whatever is not a live key; why is not told. */
-  private authenticate(key: string | undefined): Actor | null {
+  private authenticate(key: string | undefined, request: FastifyRequest): Actor | null {
     if (!this.keys.ready || this.foreign) throw serviceUnavailable('registry');
     if (!key || key.length > maxKeyLength) return null;
-    const recognised = this.recognise(key);
+    const recognised = this.recognise(key, request);
     if (!recognised) return null;
     return isLive(recognised.record) ? recognised.actor : null;
   }
 
-  /** Both maps are entered by a hash of the whole key, which a guesser cannot steer. */
-  private recognise(key: string): Recognised | null {
+  /**
+   * Both maps are entered by a hash of the whole key, which a guesser cannot steer. From an address that has shown too many wrong keys only those are
+   * still looked up that nobody can guess: who shares it with a guesser goes on.
+   */
+  private recognise(key: string, request: FastifyRequest): Recognised | null {
     const digest = hash('sha256', key);
     const before = this.recognised.get(digest);
     if (before) return before;
-    if (isMistyped(key)) return null;
-    const mac = keyMac(this.config.KEY_PEPPER, key);
-    const record = this.byLookup.get(mac.slice(0, lookupLength));
-    if (!record || !timingSafeEqual(Buffer.from(record.mac), Buffer.from(mac))) return null;
+    const form = formOf(key);
+    if (form === 'other') this.limits.assertMayTry(request);
+    const record = form === 'mistyped' ? undefined : this.find(key);
+    if (!record) {
+      this.limits.failed(request);
+      return null;
+    }
     const { key_id, name, role, scope } = record;
     const recognised = { record, actor: { key_id, name, role, scope } };
     if (this.recognised.size >= maxRecognised) this.recognised.clear();
     this.recognised.set(digest, recognised);
     return recognised;
+  }
+
+  private find(key: string): KeyRecord | undefined {
+    const mac = keyMac(this.config.KEY_PEPPER, key);
+    const record = this.byLookup.get(mac.slice(0, lookupLength));
+    return record && timingSafeEqual(Buffer.from(record.mac), Buffer.from(mac)) ? record : undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type DataSource } from 'typeorm';
-import { isMistyped } from '#contracts/key-text.js';
+import { formOf } from '#contracts/key-text.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { runAs, system } from '#runtime/caller.js';
 import { ConfigError } from '#runtime/config.js';
@@ -64,6 +64,6 @@ it('starts with the pepper of its keys, also of keys from before it looked, and 
 it('makes test keys where it is told so', async () => {
   const { key } = await asTest(() => registryWith({ KEY_KIND: 'test' }).createKey({ name: 'ci', role: 'viewer' }));
   expect(key).toMatch(/^emr_test_/);
-  expect(isMistyped(key)).toBe(false);
+  expect(formOf(key)).toBe('ours');
   expect((await made()).key).toMatch(/^emr_live_/);
 });

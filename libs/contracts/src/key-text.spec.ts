@@ -1,5 +1,5 @@
 import { fc } from '#testing/property.js';
-import { isMistyped, keyKinds, newKeyText } from './key-text.js';
+import { formOf, keyKinds, newKeyText } from './key-text.js';
 
 const random = fc.uint8Array({ minLength: 36, maxLength: 36 });
 const key = fc.tuple(fc.constantFrom(...keyKinds), random).map(([kind, bytes]) => newKeyText(kind, bytes).key);
@@ -11,7 +11,7 @@ describe('a key’s text', () => {
       prefix: 'emr_live_00000000',
       key: `emr_live_00000000_${'0'.repeat(43)}3Y0frj`,
     });
-    fc.assert(fc.property(key, (text) => /^emr_(live|test)_[0-9a-f]{8}_[0-9A-Za-z]{49}$/.test(text) && !isMistyped(text)));
+    fc.assert(fc.property(key, (text) => /^emr_(live|test)_[0-9a-f]{8}_[0-9A-Za-z]{49}$/.test(text) && formOf(text) === 'ours'));
   });
 
   it('is found out when one of its characters is another one', () => {
@@ -19,15 +19,15 @@ describe('a key’s text', () => {
       fc.property(key, fc.nat(48), fc.constantFrom(...'0Aaz9'), (text, place, other) => {
         const at = text.length - 49 + place;
         fc.pre(text[at] !== other);
-        expect(isMistyped(text.slice(0, at) + other + text.slice(at + 1))).toBe(true);
+        expect(formOf(text.slice(0, at) + other + text.slice(at + 1))).toBe('mistyped');
       }),
     );
   });
 
   it.each(['', 'x'.repeat(40), 'emr_live_00000000_short', `emr_${'0'.repeat(48)}`])(
-    'of another form, %p, is not called mistyped',
+    'of another form, %p, is called neither ours nor mistyped',
     (text) => {
-      expect(isMistyped(text)).toBe(false);
+      expect(formOf(text)).toBe('other');
     },
   );
 });

@@ -32,6 +32,11 @@ export function newKeyText(kind: KeyKind, random: Uint8Array): { key_id: string;
   return { key_id: `k_${id}`, prefix, key: body + checksumOf(body) };
 }
 
-/** Whether a text looks like a key of ours and cannot be one: mistyped, cut or made up. Keys of other forms, such as the first admin's, are not. */
-export const isMistyped = (key: string): boolean =>
-  madeByUs.test(key) && checksumOf(key.slice(0, -checksumLength)) !== key.slice(-checksumLength);
+/**
+ * `ours`: made by `newKeyText`, so that nobody can guess it; `mistyped`: it looks like that and cannot be, since it was cut, mistyped or made up;
+ * `other`: chosen by whoever installed, such as the first admin's.
+ */
+export function formOf(key: string): 'ours' | 'mistyped' | 'other' {
+  if (!madeByUs.test(key)) return 'other';
+  return checksumOf(key.slice(0, -checksumLength)) === key.slice(-checksumLength) ? 'ours' : 'mistyped';
+}
