@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
-import { roles, roleSuffices } from '#contracts/access.js';
+import { type ApiKey, roles, roleSuffices } from '#contracts/access.js';
 import { routeHandlers } from '#gateway/declared-routes.check.js';
+import { KeyUses } from '#gateway/key-use.store.js';
 import { ofrepBy } from '#gateway/ofrep/ofrep.decorator.js';
 import { isPublic, servedBy } from '#gateway/serves.decorator.js';
 import { type Api, eventually } from './api.harness.js';
@@ -136,6 +137,18 @@ describe('keys', () => {
     expect(JSON.stringify(await suite.api.data('/keys'))).not.toContain(created.key);
     await suite.api.data(`/keys/${created.key_id}`, { method: 'DELETE' });
     expect((await holder.send('/types')).status).toBe(401);
+  });
+
+  it('tell when they were last used, once the registry has heard of it', async () => {
+    const body = { name: 'used', role: 'viewer' };
+    const { key_id, key } = await suite.api.data<{ key_id: string; key: string }>('/keys', { method: 'POST', body });
+    const lastUsed = async (): Promise<string | null> =>
+      (await suite.api.data<ApiKey[]>('/keys')).find((listed) => listed.key_id === key_id)!.last_used_at;
+    expect(await lastUsed()).toBeNull();
+    const before = Date.now();
+    await suite.as(key).data('/types');
+    await suite.suite.gateway.app.get(KeyUses).tell();
+    expect(Date.parse((await lastUsed())!)).toBeGreaterThan(before - 1_000);
   });
 
   it('stop working when they expire', async () => {

@@ -84,9 +84,10 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapter {
+export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies: string[]): GatewayAdapter {
   const adapter = new GatewayAdapter({
     bodyLimit,
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
     // There is no middleware.
     skipMiddie: true,
     routerOptions: { maxParamLength },
