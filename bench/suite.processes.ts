@@ -58,7 +58,7 @@ export async function startProcesses(): Promise<SuiteProcesses> {
     const port = String(app === 'gateway' && !apps.get(app)?.length ? gatewayPort : await freePort());
     const child = launch(`dist/apps/${app}/main.js`, [], {
       environment: {
-        NATS_URL: nats.url,
+        NATS_URL: nats.urls[app],
         DATABASE_URL: postgres.url,
         KEY_PEPPER: key,
         BOOTSTRAP_ADMIN_KEY: key,

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createDatabase } from '#testing/database.js';
 import { ownNats } from '#testing/nats.js';
+import { type NatsUser } from '#embedded/nats-users.js';
 import { freePort } from '#embedded/ports.js';
 import { Api, eventually } from './api.harness.js';
 
@@ -77,7 +78,7 @@ export class Processes {
     const port = String(this.ports.get(app));
     return {
       PATH: process.env.PATH ?? '',
-      NATS_URL: this.nats.url,
+      NATS_URL: this.nats.urls[app.replace(/-.*/, '') as NatsUser],
       DATABASE_URL: this.database.url,
       KEY_PEPPER: this.pepper,
       BOOTSTRAP_ADMIN_KEY: this.admin_key,

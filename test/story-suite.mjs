@@ -19,7 +19,7 @@ const suite = await startSuite({
   host: '127.0.0.1',
   port: 0,
   database_url: database.url,
-  nats_url: nats.url,
+  nats_urls: nats.urls,
   key_pepper: randomBytes(32).toString('hex'),
   bootstrap_admin_key: admin_key,
   log_level: 'silent',
@@ -33,7 +33,7 @@ const suite = await startSuite({
 });
 const file = join(process.env.TEST_SERVERS_DIR, 'story-suite.json');
 const root = `http://127.0.0.1:${suite.gateway.port}`;
-await writeFile(`${file}.new`, JSON.stringify({ root, admin_key, database_url: database.url, nats_url: nats.url }));
+await writeFile(`${file}.new`, JSON.stringify({ root, admin_key, database_url: database.url, nats_urls: nats.urls }));
 await rename(`${file}.new`, file);
 await end;
 await suite.close();

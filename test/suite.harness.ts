@@ -20,7 +20,7 @@ export class TestSuite extends ReachableSuite {
     /** For another gateway beside the suite's. */
     readonly key_pepper: string,
   ) {
-    super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.url);
+    super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.urls);
   }
 
   /** With a database and a nats-server of its own, on ports that nobody else has. */
@@ -32,7 +32,7 @@ export class TestSuite extends ReachableSuite {
       host: '127.0.0.1',
       port: 0,
       database_url: database.url,
-      nats_url: nats.url,
+      nats_urls: nats.urls,
       key_pepper,
       bootstrap_admin_key: admin_key,
       log_level: 'silent',

@@ -15,13 +15,14 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
+import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
+import { type NatsUser } from '#embedded/nats-users.js';
 import { freePort } from '#embedded/ports.js';
 import { startPostgres } from '#embedded/postgres.js';
 import { createDatabase } from '#testing/database.js';
-import { lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
+import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
@@ -91,7 +92,7 @@ export class FaultSuite {
     const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
     const suite = new FaultSuite(nats, postgres);
     try {
-      suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
@@ -113,8 +114,9 @@ export class FaultSuite {
     const port = this.ports.get(name) ?? (await freePort());
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
-    const child = spawnNode([join(process.cwd(), 'dist/apps', name.replace(/-.*/, ''), 'main.js')], {
-      NATS_URL: this.nats.url,
+    const app = name.replace(/-.*/, '') as NatsUser;
+    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
+      NATS_URL: this.nats.urls[app],
       DATABASE_URL: this.postgres.url,
       KEY_PEPPER: this.key,
       BOOTSTRAP_ADMIN_KEY: this.key,

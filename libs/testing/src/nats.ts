@@ -2,10 +2,13 @@ import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startNats } from '#embedded/nats.js';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { type RunningNats, startNats } from '#embedded/nats.js';
 
 export interface OwnNats {
+  /** The operator's, who may do everything. */
   readonly url: string;
+  readonly urls: RunningNats['urls'];
   readonly port: number;
   /** Where its streams are: for tests that do something to them while it is down. */
   readonly storeDir: string;
@@ -24,13 +27,20 @@ export interface OwnNats {
  */
 export const lastingPort = (): number => randomInt(12_000, 30_000);
 
+/** A connection as the user that the address names, heard on that user's own inbox. */
+export function connectTo(url: string, options: NodeConnectionOptions = {}): Promise<NatsConnection> {
+  const { host, username, password } = new URL(url);
+  return connect({ servers: host, user: username, pass: password, inboxPrefix: `_INBOX.${username}`, ...options });
+}
+
 /** A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. */
 export async function ownNats(place?: string): Promise<OwnNats> {
   const storeDir = place ?? (await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-')));
   let server = await startNats({ storeDir, port: lastingPort(), revive: false });
-  const { url, port } = server;
+  const { url, urls, port } = server;
   return {
     url,
+    urls,
     port,
     storeDir,
     async stop() {
