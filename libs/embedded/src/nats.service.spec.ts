@@ -4,7 +4,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { isAlive, killHard, newDirectory, occupy, type Owner, removeDirectory, startOwner, until } from './embedded.harness.js';
 import { type RunningServer } from './managed-server.js';
-import { type NatsOptions, startNats, stopOrphanedNats } from './nats.js';
+import { type NatsOptions, type RunningNats, startNats, stopOrphanedNats } from './nats.js';
 import { freePort } from './ports.js';
 
 describe('the embedded nats-server', () => {
@@ -12,7 +12,7 @@ describe('the embedded nats-server', () => {
   const servers: RunningServer[] = [];
   const owners: Owner[] = [];
 
-  const start = async (options: Partial<NatsOptions> = {}): Promise<RunningServer> => {
+  const start = async (options: Partial<NatsOptions> = {}): Promise<RunningNats> => {
     const server = await startNats({ storeDir: directory, ...options });
     servers.push(server);
     return server;

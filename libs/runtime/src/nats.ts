@@ -118,7 +118,7 @@ export class Nats {
         for (const look of this.reconnected) look();
       }
       if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
-        this.logger.warn(`NATS ${status.type}`, 'nats');
+        this.logger.warn(`NATS ${status.type}${status.type === 'error' ? `: ${status.error.message}` : ''}`, 'nats');
       }
     }
   }

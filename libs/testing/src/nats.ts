@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
@@ -33,7 +33,18 @@ export function connectTo(url: string, options: NodeConnectionOptions = {}): Pro
   return connect({ servers: host, user: username, pass: password, inboxPrefix: `_INBOX.${username}`, ...options });
 }
 
-/** A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. */
+const refusedService = /Violation.*User "(gateway|registry|metrics|validation|flags)"/;
+
+/** What its services wanted and may not do, as the server wrote it down since the start before its latest. */
+async function refusals(storeDir: string): Promise<string[]> {
+  const logs = ['server.log.previous', 'server.log'].map((name) => readFile(join(storeDir, name), 'utf8').catch(() => ''));
+  return (await Promise.all(logs)).flatMap((log) => log.split('\n').filter((line) => refusedService.test(line)));
+}
+
+/**
+ * A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. Stopping it throws
+ * when it has refused a service anything: the permissions must suffice for every story.
+ */
 export async function ownNats(place?: string): Promise<OwnNats> {
   const storeDir = place ?? (await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-')));
   let server = await startNats({ storeDir, port: lastingPort(), revive: false });
@@ -45,7 +56,9 @@ export async function ownNats(place?: string): Promise<OwnNats> {
     storeDir,
     async stop() {
       await server.stop();
+      const refused = await refusals(storeDir);
       await rm(storeDir, { recursive: true, force: true });
+      if (refused.length) throw new Error(`NATS refused what a service wanted:\n${refused.join('\n')}`);
     },
     async kill() {
       if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');
