@@ -59,7 +59,7 @@ export async function startProcesses(): Promise<SuiteProcesses> {
     const child = launch(`dist/apps/${app}/main.js`, [], {
       environment: {
         NATS_URL: nats.urls[app],
-        DATABASE_URL: postgres.url,
+        ...(app !== 'gateway' && { DATABASE_URL: postgres.urls[app] }),
         KEY_PEPPER: key,
         BOOTSTRAP_ADMIN_KEY: key,
         LOG_LEVEL: 'warn',

@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const start = (app: (typeof services)[number]): Promise<void> =>
-  processes.start(app, { DATABASE_URL: postgres.between(processes.database.url) });
+  processes.start(app, { DATABASE_URL: postgres.between(processes.database.urls[app]) });
 
 /** What every outage leaves answerable. */
 const reads = (): [string, ApiRequest?][] => [

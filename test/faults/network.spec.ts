@@ -15,7 +15,10 @@ beforeAll(async () => {
   toNats = await TcpProxy.to(suite.nats.port);
   toPostgres = await TcpProxy.to(Number(new URL(suite.postgres.url).port));
   // The only replica, so that no other one makes up for what this one does not do.
-  await suite.run('metrics', { NATS_URL: toNats.between(suite.nats.urls.metrics), DATABASE_URL: toPostgres.between(suite.postgres.url) });
+  await suite.run('metrics', {
+    NATS_URL: toNats.between(suite.nats.urls.metrics),
+    DATABASE_URL: toPostgres.between(suite.postgres.urls.metrics),
+  });
   await suite.ready('metrics');
 }, 60_000);
 afterAll(async () => {

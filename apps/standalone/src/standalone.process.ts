@@ -7,7 +7,8 @@ import { connect } from '@nats-io/transport-node';
 import { type RunningNats, startNats } from '#embedded/nats.js';
 import { natsUsers } from '#embedded/nats-users.js';
 import { freePort } from '#embedded/ports.js';
-import { startPostgres } from '#embedded/postgres.js';
+import { type RunningPostgres, startPostgres } from '#embedded/postgres.js';
+import { databaseRoles } from '#embedded/postgres-roles.js';
 import { connectionOptions } from '#runtime/nats.js';
 import { type Running } from '#runtime/service.js';
 import { loadSecrets } from './secrets.store.js';
@@ -25,6 +26,7 @@ export interface Standalone extends Running {
 }
 
 type NatsUrls = RunningNats['urls'];
+type DatabaseUrls = RunningPostgres['urls'];
 
 /** Something that the person at the terminal can mend; its message says how. */
 export class StartError extends Error {}
@@ -50,16 +52,16 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
     ]);
     // Settled, both of them: a server that is still starting could not be stopped.
     const servers = await Promise.allSettled([
-      config.DATABASE_URL ?? embeddedPostgres(dataDir, notice, stops),
-      config.NATS_URL ? sameForAll(config.NATS_URL) : embeddedNats(dataDir, notice, stops),
+      config.DATABASE_URL ? sameForAll(databaseRoles, config.DATABASE_URL) : embeddedPostgres(dataDir, notice, stops),
+      config.NATS_URL ? sameForAll(natsUsers, config.NATS_URL) : embeddedNats(dataDir, notice, stops),
     ]);
-    const [database_url, nats_urls] = [valueOf(servers[0]), valueOf(servers[1])];
+    const [database_urls, nats_urls] = [valueOf(servers[0]), valueOf(servers[1])];
     if (port !== config.PORT) notice(`Port ${config.PORT} is taken; using ${port}.`);
     const key = config.BOOTSTRAP_ADMIN_KEY ?? secrets.bootstrap_admin_key;
     const suite = await startSuite({
       host: config.HOST,
       port,
-      database_url,
+      database_urls,
       nats_urls,
       key_pepper: secrets.key_pepper,
       bootstrap_admin_key: key,
@@ -81,10 +83,10 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
   }
 }
 
-async function embeddedPostgres(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<string> {
-  const { url, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres'), onNotice });
+async function embeddedPostgres(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<DatabaseUrls> {
+  const { urls, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres'), onNotice });
   stops.push(stop);
-  return url;
+  return urls;
 }
 
 async function embeddedNats(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<NatsUrls> {
@@ -93,8 +95,9 @@ async function embeddedNats(dataDir: string, onNotice: (line: string) => void, s
   return urls;
 }
 
-/** A NATS of one's own, whose users are one's own too. */
-const sameForAll = (url: string): NatsUrls => Object.fromEntries(natsUsers.map((user) => [user, url])) as NatsUrls;
+/** A server of one's own, whose users are one's own too. */
+const sameForAll = <User extends string>(users: readonly User[], url: string): Record<User, string> =>
+  Object.fromEntries(users.map((user) => [user, url])) as Record<User, string>;
 
 function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
   if (settled.status === 'rejected') throw settled.reason;
