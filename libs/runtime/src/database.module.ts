@@ -6,7 +6,6 @@ import { ConfigError, type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
 import { isLoginRefused } from './database-fault.js';
 import { type PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import { type ServiceConfig } from './config.js';
 import { measurePool } from './database.measurements.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
