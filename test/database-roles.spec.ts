@@ -4,16 +4,19 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Model } from '#contracts/registry.js';
+import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { eventually } from './api.harness.js';
 import { Processes, services } from './processes.harness.js';
 
-const password = 'of-the-roles';
+const ownerPassword = 'of-the-owner';
 let processes: Processes;
+let database: TestDatabase;
 
 /** The database as a role sees it. */
-function urlOf(role: string): string {
-  const url = new URL(processes.database.url);
-  [url.username, url.password] = [role, password];
+function urlOf(role: (typeof services)[number] | 'emr_owner'): string {
+  if (role !== 'emr_owner') return database.urls[role];
+  const url = new URL(database.url);
+  [url.username, url.password] = [role, ownerPassword];
   return url.href;
 }
 
@@ -34,11 +37,14 @@ async function migrated(app: (typeof services)[number], DATABASE_URL: string): P
 
 beforeAll(async () => {
   processes = await Processes.prepare({ MIGRATIONS: 'wait' });
-  const roles = await readFile('deploy/postgres-roles.sql', 'utf8');
-  const passwords = ['emr_owner', ...services].map((role) => `ALTER ROLE ${role} PASSWORD '${password}'`);
-  await as(processes.database.url, roles, roles, ...passwords);
+  database = await createDatabase();
+  const roles = await readFile('deploy/postgres/roles.sql', 'utf8');
+  await as(database.url, roles, roles, `ALTER ROLE emr_owner PASSWORD '${ownerPassword}'`);
 }, 60_000);
-afterAll(() => processes.close());
+afterAll(async () => {
+  await processes.close();
+  await database.drop();
+});
 
 it('a service that may not migrate waits for who does, and says so', async () => {
   const starting = processes.start('registry', { DATABASE_URL: urlOf('registry') });

@@ -1,4 +1,5 @@
--- Who may do what in the database. Run it once in the new database, as a superuser; again it does nothing. Passwords are set elsewhere.
+-- Who may do what in the database where migrations run apart, in compose and on Kubernetes (role.sql and schema.sql: where each service owns its schema
+-- and migrates it itself). Run it once in the new database, as a superuser; again it does nothing. Passwords are set elsewhere.
 --
 -- emr_owner owns the four schemas and is whom migrations run as. A service's role may read and write the rows of its own schema: it sees no other
 -- schema, and cannot change a table, or take off the trigger that keeps its audit append-only.

@@ -2,7 +2,7 @@
 # Makes the roles and schemas of a new database, and sets their passwords.
 set -eu
 psql="psql --set=ON_ERROR_STOP=1 --quiet --username $POSTGRES_USER --dbname $POSTGRES_DB"
-$psql --file=/etc/emr/postgres-roles.sql
+$psql --file=/etc/emr/roles.sql
 password_of() {
   $psql --set=role="$1" --set=password="$2" <<'SQL'
 ALTER ROLE :"role" PASSWORD :'password';
