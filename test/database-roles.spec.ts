@@ -55,6 +55,7 @@ it('a service that may not migrate waits for who does, and says so', async () =>
         () => '',
       ),
     (text) => text.includes('migrations that this release needs'),
+    30_000,
   );
   expect(JSON.parse(said)).toMatchObject({
     ready: false,
