@@ -6,6 +6,7 @@ import { sendError } from './http-errors.filter.js';
 import { KeyUses } from './key-use.store.js';
 import { KeyGuard } from './key.guard.js';
 import { Limits } from './limits/limits.store.js';
+import { Cors } from './ofrep/cors.js';
 import { receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 
 /** As the router matched them, so that no spelling of a path can pass for one of these. */
@@ -24,7 +25,7 @@ type Hook = (request: FastifyRequest, reply: FastifyReply, done: () => void) => 
 
 /** What every request passes before its body is read, in this order: how often its address asks, who it is, how often its key asks. */
 export function admission(app: INestApplication, logger: Logger): Hook {
-  const [guard, limits, uses] = [app.get(KeyGuard), app.get(Limits), app.get(KeyUses)];
+  const [guard, limits, uses, cors] = [app.get(KeyGuard), app.get(Limits), app.get(KeyUses), app.get(Cors)];
   return (request, reply, done) => {
     if (publicRoutes.has(request.routeOptions.url ?? '')) {
       done();
@@ -32,7 +33,7 @@ export function admission(app: INestApplication, logger: Logger): Hook {
     }
     try {
       limits.admitAddress(request);
-      if (!receiveOfrep(guard, request, reply)) guard.admit(request, reply);
+      if (!receiveOfrep(guard, cors, request, reply)) guard.admit(request, reply);
       if (request.actor) {
         limits.admitActor(request.actor);
         uses.note(request.actor.key_id);

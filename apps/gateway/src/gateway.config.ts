@@ -1,9 +1,13 @@
 import ipaddr from 'ipaddr.js';
 import { Text, Whole } from '#contracts/fields.js';
-import { networkList } from '#runtime/address.js';
+import { entriesOf } from '#runtime/address.js';
+import { isOrigin, originsAccepted } from './ofrep/cors.js';
 import { ProcessConfig } from '#runtime/config.js';
 
-const isProxyList = (text: string): boolean => networkList(text).every((entry) => ipaddr.isValid(entry) || ipaddr.isValidCIDR(entry));
+const isProxyList = (text: string): boolean => entriesOf(text).every((entry) => ipaddr.isValid(entry) || ipaddr.isValidCIDR(entry));
+
+export const CorsOrigins = (): PropertyDecorator =>
+  Text({ min: 0, max: 2000, optional: true, rule: (text) => entriesOf(text).every(isOrigin), accepted: originsAccepted });
 
 export class GatewayConfig extends ProcessConfig {
   @Text({ max: 100, optional: true })
@@ -38,7 +42,15 @@ export class GatewayConfig extends ProcessConfig {
   })
   TRUSTED_PROXIES = '';
 
+  /** Pages that may ask over OFREP in a browser, by their origins; `*`: all, empty: none. */
+  @CorsOrigins()
+  CORS_ORIGINS = '';
+
+  get corsOrigins(): string[] {
+    return entriesOf(this.CORS_ORIGINS);
+  }
+
   get trustedProxies(): string[] {
-    return networkList(this.TRUSTED_PROXIES);
+    return entriesOf(this.TRUSTED_PROXIES);
   }
 }

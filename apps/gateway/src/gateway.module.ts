@@ -23,6 +23,7 @@ import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
 import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
+import { Cors } from './ofrep/cors.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
@@ -85,7 +86,7 @@ export class GatewayModule {
       module: GatewayModule,
       imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
       controllers: [RootController, DocsController, OfrepController],
-      providers: [ApiDescription, FlagStreams],
+      providers: [ApiDescription, FlagStreams, { provide: Cors, useValue: new Cors(config.corsOrigins) }],
     };
   }
 }

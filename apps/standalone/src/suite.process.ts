@@ -19,6 +19,8 @@ export interface SuiteOptions {
   key_pepper: string;
   bootstrap_admin_key: string;
   log_level: (typeof logLevels)[number];
+  /** As CORS_ORIGINS. */
+  cors_origins: string;
   /** Networks in which model servers and webhooks may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
   allowed_networks: string;
   /** As VALIDATION_SECRETS_DIR; empty: no secrets. */
@@ -78,7 +80,9 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       add(startFlags(flagsConfig)),
     ]);
     const gateway = await add(
-      startGateway(Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port })),
+      startGateway(
+        Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port, CORS_ORIGINS: options.cors_origins }),
+      ),
     );
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
     await Promise.all([rootOf(options.host, gateway.port), ...probes.map((port) => rootOf('127.0.0.1', port))].map(untilReady));
