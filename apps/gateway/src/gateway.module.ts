@@ -23,6 +23,7 @@ import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
 import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
+import { Tokens } from './oidc/tokens.store.js';
 import { Cors } from './ofrep/cors.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
@@ -65,6 +66,7 @@ class SurfaceModule {
         KeyGuard,
         KeyUses,
         Limits,
+        Tokens,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
