@@ -5,6 +5,7 @@ import { KeyUses } from '#gateway/key-use.store.js';
 import { ofrepBy } from '#gateway/ofrep/ofrep.decorator.js';
 import { isPublic, servedBy } from '#gateway/serves.decorator.js';
 import { type Api, eventually } from './api.harness.js';
+import { RawHttp } from './raw-http.harness.js';
 import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -137,6 +138,24 @@ describe('keys', () => {
     expect(JSON.stringify(await suite.api.data('/keys'))).not.toContain(created.key);
     await suite.api.data(`/keys/${created.key_id}`, { method: 'DELETE' });
     expect((await holder.send('/types')).status).toBe(401);
+  });
+
+  it('are told apart on one connection, also where it has shown another one before', async () => {
+    const body = { name: 'beside', role: 'viewer' };
+    const { key_id, key } = await suite.api.data<{ key_id: string; key: string }>('/keys', { method: 'POST', body });
+    const raw = new RawHttp(suite.suite.gateway.port, suite.admin_key);
+    const listKeys = async (shown: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${shown}` };
+      return (await raw.send({ method: 'GET', path: '/api/models/enterprise/keys', headers })).status;
+    };
+    const mistyped = key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
+    const asked: number[] = [];
+    // One after another they all go over the same connection.
+    for (const shown of [key, suite.admin_key, key, mistyped, key]) asked.push(await listKeys(shown));
+    await suite.api.data(`/keys/${key_id}`, { method: 'DELETE' });
+    asked.push(await listKeys(key), await listKeys(suite.admin_key));
+    raw.close();
+    expect(asked).toEqual([403, 200, 403, 401, 403, 401, 200]);
   });
 
   it('tell when they were last used, once the registry has heard of it', async () => {
