@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Model } from '#contracts/registry.js';
+import { makeRoles } from '#embedded/postgres-roles.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { eventually } from './api.harness.js';
 import { Processes, services } from './processes.harness.js';
@@ -38,8 +38,9 @@ async function migrated(app: (typeof services)[number], DATABASE_URL: string): P
 beforeAll(async () => {
   processes = await Processes.prepare({ MIGRATIONS: 'wait' });
   database = await createDatabase();
-  const roles = await readFile('deploy/postgres/roles.sql', 'utf8');
-  await as(database.url, roles, roles, `ALTER ROLE emr_owner PASSWORD '${ownerPassword}'`);
+  const owner = { role: 'emr_owner', password: ownerPassword };
+  await makeRoles(database.url, owner);
+  await makeRoles(database.url, owner);
 }, 60_000);
 afterAll(async () => {
   await processes.close();
