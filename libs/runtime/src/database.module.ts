@@ -1,7 +1,8 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import pg from 'pg';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { type ServiceConfig } from './config.js';
+import { ConfigError, type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
@@ -76,10 +77,20 @@ async function migrate(schema: Schema, url: string): Promise<void> {
   }
 }
 
+/** The certificates that an address names are read by pg, which would be tried again for ever. */
+function assertFiles({ DATABASE_URL }: ServiceConfig): void {
+  try {
+    new pg.Client({ connectionString: DATABASE_URL });
+  } catch (error) {
+    throw new ConfigError(`DATABASE_URL: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. */
 @Module({})
 export class DatabaseModule {
   static forSchema(schema: Schema, config: ServiceConfig): DynamicModule {
+    assertFiles(config);
     return {
       module: DatabaseModule,
       imports: [
