@@ -173,7 +173,14 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
-  const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  const tables = [
+    'registry.models',
+    `(SELECT to_jsonb(k) - 'last_used_at' FROM registry.keys k)`,
+    'registry.promotion_policy',
+    'registry.audit',
+    'flags.flags',
+    'flags.audit',
+  ];
   tables.push('flags.evaluators');
   tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(

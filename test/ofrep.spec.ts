@@ -32,7 +32,7 @@ beforeAll(async () => {
   otherKey = await newKey('client');
   const { key_pepper: KEY_PEPPER } = suite;
   const NATS_URL = suite.nats_urls.gateway;
-  const config = { NATS_URL, KEY_PEPPER, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0, OFREP_MAX_PER_SECOND: allowed };
+  const config = { NATS_URL, KEY_PEPPER, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0, KEY_MAX_PER_SECOND: allowed };
   limited = await startGateway(Object.assign(new GatewayConfig(), config));
   const { model_id } = await api.register({ sport: 'NBA' });
   await addFlag({

@@ -108,10 +108,13 @@ it.each<[DataClass, variable: string, value: string]>([
 });
 
 it('a wrong variable ends a service or the gateway with code 78 and a sentence that names it', async () => {
+  const wrongPassword = new URL(process.env.TEST_DATABASE_URL!);
+  wrongPassword.password = 'wrong';
   const cases: [App, string, string][] = [
     ['flags', 'NATS_URL', 'nats://:::'],
     ['flags', 'NATS_URL', `nats://emr:wrong@${guarded.url}`],
     ['gateway', 'NATS_URL', `nats://${guarded.url}`],
+    ['flags', 'DATABASE_URL', wrongPassword.href],
     ['flags', 'PROBE_HOST', 'no-such-host.invalid'],
     ['gateway', 'PORT', takenPort],
   ];

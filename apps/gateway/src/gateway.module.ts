@@ -16,10 +16,12 @@ import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
 import { InferenceController } from './inference.controller.js';
 import { InferencePublisher } from './inference.publisher.js';
+import { KeyUses } from './key-use.store.js';
 import { KeyGuard } from './key.guard.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
+import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
@@ -60,6 +62,8 @@ class SurfaceModule {
       providers: [
         { provide: GatewayConfig, useValue: config },
         KeyGuard,
+        KeyUses,
+        Limits,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,

@@ -2,34 +2,20 @@ import { type AddressInfo } from 'node:net';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { toAppError } from '#runtime/errors.filter.js';
 import { listenAt } from '#runtime/listen.js';
 import { Logger } from '#runtime/logger.js';
 import { ProbeServer, Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { admission } from './admission.provider.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
 import { ApiDescription } from './docs.controller.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
-import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
-import { KeyGuard } from './key.guard.js';
-import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
+import { ofrepRoutes } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
 import { servedRoutes } from './served-routes.provider.js';
-
-/** As the router matched them, so that no spelling of a path can pass for one of these. */
-const publicRoutes = new Set([
-  '/livez',
-  '/readyz',
-  '/metrics',
-  '/openapi.json',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui.css',
-  '/docs/swagger-ui-bundle.js',
-]);
 
 export interface RunningGateway extends Running {
   port: number;
@@ -58,7 +44,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     }
   }
 
-  const adapter = httpAdapter(logger, telemetry);
+  const adapter = httpAdapter(logger, telemetry, config.trustedProxies);
   const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), adapter, {
     logger,
     abortOnError: false,
@@ -67,18 +53,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   assertRolesDeclared(app);
   const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
   adapter.served = (handler) => served(handler) ?? ofrep(handler);
-  const guard = app.get(KeyGuard);
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRequest', (request, reply, done) => {
-      try {
-        if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
-        if (!reply.sent) done();
-      } catch (error) {
-        sendError(reply, toAppError(error, logger));
-      }
-    });
+  app.getHttpAdapter().getInstance().addHook('onRequest', admission(app, logger));
   await app.init();
   app.get(ApiDescription).document = describeApi(app);
   await probes.close();

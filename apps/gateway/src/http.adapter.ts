@@ -84,9 +84,10 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapter {
+export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies: string[]): GatewayAdapter {
   const adapter = new GatewayAdapter({
     bodyLimit,
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
     // There is no middleware.
     skipMiddie: true,
     routerOptions: { maxParamLength },
@@ -144,7 +145,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapte
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
-    telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {
       request_id: request.id,
       method: request.method,

@@ -4,6 +4,7 @@ import { FlagsConfig } from '#flags/flags.config.js';
 import { startFlags } from '#flags/flags.module.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
+import { RegistryConfig } from '#registry/registry.config.js';
 import { startRegistry } from '#registry/registry.module.js';
 import { type Running, type RunningService } from '#runtime/service.js';
 import { type logLevels } from '#runtime/config.js';
@@ -81,13 +82,13 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
     });
     const [registry, metrics, validation, flags] = await Promise.all([
       add(
-        startRegistry({
-          ...service,
-          ...secrets,
-          NATS_URL: nats_urls.registry,
-          DATABASE_URL: database_urls.registry,
-          BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key,
-        }),
+        startRegistry(
+          Object.assign(new RegistryConfig(), service, secrets, {
+            NATS_URL: nats_urls.registry,
+            DATABASE_URL: database_urls.registry,
+            BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key,
+          }),
+        ),
       ),
       add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),

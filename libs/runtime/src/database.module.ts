@@ -4,8 +4,12 @@ import pg from 'pg';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { ConfigError, type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
+import { isLoginRefused } from './database-fault.js';
+import { type PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { measurePool } from './database.measurements.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 
 export interface Schema {
   /** The PostgreSQL schema, also the name of the service that alone uses it. */
@@ -86,7 +90,20 @@ function assertFiles({ DATABASE_URL }: ServiceConfig): void {
   }
 }
 
-/** A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. */
+/** As `openDatabase`; throws ConfigError where PostgreSQL is there and refuses who asks, which no waiting mends. */
+async function openForService(schema: Schema, config: ServiceConfig): Promise<DataSource> {
+  try {
+    return await openDatabase(schema, config);
+  } catch (error) {
+    if (!isLoginRefused(error)) throw error;
+    throw new ConfigError(`DATABASE_URL: PostgreSQL refuses its user or password (${(error as Error).message})`);
+  }
+}
+
+/**
+ * A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. A wrong password ends it
+ * instead, as a wrong one of NATS does: whoever starts it sees why, and starts it again.
+ */
 @Module({})
 export class DatabaseModule {
   static forSchema(schema: Schema, config: ServiceConfig): DynamicModule {
@@ -107,6 +124,7 @@ export class DatabaseModule {
               retryAttempts: Number.MAX_SAFE_INTEGER,
               retryDelay: 1_000,
               toRetry: (error: Error) => {
+                if (error instanceof ConfigError) return false;
                 readiness.add('postgres', () => {
                   throw new Error(`not connected yet: ${error.message}`);
                 });
@@ -115,7 +133,7 @@ export class DatabaseModule {
               },
             };
           },
-          dataSourceFactory: () => openDatabase(schema, config),
+          dataSourceFactory: () => openForService(schema, config),
         }),
         TypeOrmModule.forFeature(schema.entities, schema.name),
       ],
@@ -124,8 +142,9 @@ export class DatabaseModule {
         { provide: DataSource, useExisting: getDataSourceToken(schema.name) },
         {
           provide: 'DATABASE_READINESS',
-          inject: [DataSource, Readiness],
-          useFactory: (database: DataSource, readiness: Readiness) => {
+          inject: [DataSource, Readiness, Telemetry],
+          useFactory: (database: DataSource, readiness: Readiness, telemetry: Telemetry) => {
+            measurePool(telemetry, 'service', config.DATABASE_POOL_SIZE, (database.driver as PostgresDriver).master as pg.Pool);
             readiness.add('postgres', async () => {
               await database.query('SELECT 1');
             });

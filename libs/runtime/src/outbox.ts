@@ -6,6 +6,7 @@ import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { OutboxEntity } from './outbox.entity.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 import { Turns } from './turns.js';
 
 const batchSize = 200;
@@ -46,7 +47,11 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly logger: Logger,
     readiness: Readiness,
+    telemetry: Telemetry,
   ) {
+    telemetry.gauge('emr_outbox_rows', 'Committed changes that NATS has not acknowledged yet.', async () => [
+      { labels: { outbox: 'views' }, value: await database.manager.count(OutboxEntity) },
+    ]);
     nats.onReconnect(() => {
       this.buckets.clear();
       this.flush();

@@ -53,6 +53,9 @@ export async function layFoundation(
   readiness.add('nats', () => {
     if (!nats.connected) throw new Error('not connected');
   });
+  telemetry.gauge('emr_nats_connected', 'Whether this process is connected to NATS.', () => [
+    { labels: {}, value: nats.connected ? 1 : 0 },
+  ]);
   return { logger, telemetry, readiness, nats };
 }
 

@@ -7,6 +7,7 @@ import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { KnownModels } from '../known-models.store.js';
+import { MetricsMeasurements } from '../metrics.measurements.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
@@ -44,6 +45,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
+    private readonly measurements: MetricsMeasurements,
     readiness: Readiness,
   ) {
     this.core = new IngestCore({
@@ -116,13 +118,14 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids }: BatchOutcome): void {
+  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids, sums }: BatchOutcome): void {
     const { events } = this.telemetry;
     events.inc({ outcome: 'counted' }, counted);
     events.inc({ outcome: 'clamped' }, clamped);
     events.inc({ outcome: 'dead_letter' }, letters);
     events.inc({ outcome: 'repeated_message' }, repeated_messages);
     events.inc({ outcome: 'repeated_event' }, repeated_events);
+    this.measurements.count(sums, Date.now());
     if (!model_ids.length || !this.nats.connected) return;
     const notice: CountedNotice = { model_ids: model_ids.length > maxNoticed ? null : model_ids };
     this.nats.connection.publish(countedNotice, JSON.stringify(notice));
