@@ -68,15 +68,16 @@ describe('the limit of a key', () => {
 
   it('is one for all gateways', async () => {
     const key = await newKey();
-    await eventually(
-      () => ask(1, key),
-      ({ status }) => status === 200,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
-    expect(await statusesOf(perSecond, () => ask(0, key))).toEqual(Array(perSecond).fill(200));
-    // What it has at the other gateway is what has come back to it meanwhile.
     await told();
-    expect((await statusesOf(perSecond, () => ask(1, key))).filter((status) => status === 200).length).toBeLessThan(perSecond);
+    const began = performance.now();
+    let passed = 0;
+    while (performance.now() - began < 2_500) {
+      const answers = await Promise.all([0, 1].map((gateway) => ask(gateway, key)));
+      passed += answers.filter(({ status }) => status === 200).length;
+    }
+    // A burst at each of them and one rate: by itself each would let as much through again as its rate.
+    const seconds = (performance.now() - began) / 1000;
+    expect(passed).toBeLessThanOrEqual(3 * perSecond + seconds * perSecond);
   });
 
   it('believes no message that is none of a gateway', async () => {
@@ -147,11 +148,11 @@ describe('an address that shows wrong keys', () => {
 
 it('believes X-Forwarded-For of a proxy that it was told of alone', async () => {
   // The suite's own gateway trusts none: all are the one address that they come from.
-  let at = 0;
+  let shown = 0;
   const guess = (): Promise<Answer> =>
-    suite.as(`guess_${at}`.padEnd(40, 'x')).send('/types', { headers: { 'x-forwarded-for': `192.0.2.${(at += 1)}` } });
-  const statuses = await statusesOf(61, guess);
-  expect([statuses.slice(0, 60).every((status) => status === 401), statuses[60]]).toEqual([true, 429]);
+    suite.as(`guess_${shown}`.padEnd(40, 'x')).send('/types', { headers: { 'x-forwarded-for': `192.0.2.${(shown += 1)}` } });
+  while ((await guess()).status === 401) expect(shown).toBeLessThan(200);
+  expect(shown).toBeGreaterThan(60);
 });
 
 it('an address has a limit of its own where one is set', async () => {

@@ -24,6 +24,7 @@ const suite = await startSuite({
   bootstrap_admin_key: admin_key,
   log_level: 'silent',
   allowed_networks: '127.0.0.0/8',
+  cors_origins: '',
   secrets_dir: '',
   health_tick_seconds: 5,
   validation_lease_seconds: 15,

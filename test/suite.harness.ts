@@ -37,6 +37,7 @@ export class TestSuite extends ReachableSuite {
       bootstrap_admin_key: admin_key,
       log_level: 'silent',
       allowed_networks: '127.0.0.0/8',
+      cors_origins: '',
       secrets_dir: '',
       health_tick_seconds: tickSeconds,
       validation_lease_seconds: leaseSeconds,

@@ -23,6 +23,8 @@ import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
 import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
+import { Tokens } from './oidc/tokens.store.js';
+import { Cors } from './ofrep/cors.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
@@ -64,6 +66,7 @@ class SurfaceModule {
         KeyGuard,
         KeyUses,
         Limits,
+        Tokens,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
@@ -85,7 +88,7 @@ export class GatewayModule {
       module: GatewayModule,
       imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
       controllers: [RootController, DocsController, OfrepController],
-      providers: [ApiDescription, FlagStreams],
+      providers: [ApiDescription, FlagStreams, { provide: Cors, useValue: new Cors(config.corsOrigins) }],
     };
   }
 }

@@ -10,7 +10,7 @@ import { Telemetry } from '#runtime/telemetry.js';
 import { admission } from './admission.provider.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
 import { ApiDescription } from './docs.controller.js';
-import { type GatewayConfig } from './gateway.config.js';
+import { assertTokensAreComplete, type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
 import { httpAdapter } from './http.adapter.js';
 import { ofrepRoutes } from './ofrep/ofrep-routes.provider.js';
@@ -27,6 +27,7 @@ export interface RunningGateway extends Running {
  * same port answers the probes.
  */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  assertTokensAreComplete(config);
   const logger = Logger.create('gateway', config.LOG_LEVEL);
   const telemetry = new Telemetry('gateway');
   const readiness = new Readiness();

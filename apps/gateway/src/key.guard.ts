@@ -10,6 +10,7 @@ import { Readiness } from '#runtime/probes.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { GatewayConfig } from './gateway.config.js';
 import { Limits } from './limits/limits.store.js';
+import { Tokens } from './oidc/tokens.store.js';
 import { isPublic } from './serves.decorator.js';
 import { type Served } from './served.js';
 
@@ -63,6 +64,7 @@ export class KeyGuard implements CanActivate {
     views: Views,
     readiness: Readiness,
     private readonly limits: Limits,
+    private readonly tokens: Tokens,
     private readonly logger: Logger,
   ) {
     this.pepper_id = pepperId(config.KEY_PEPPER);
@@ -94,8 +96,12 @@ export class KeyGuard implements CanActivate {
       request.actor = actor;
       return;
     }
+    throw this.refusal(reply);
+  }
+
+  refusal(reply: FastifyReply): AppError {
     reply.header('www-authenticate', 'Bearer');
-    throw unauthenticated();
+    return unauthenticated();
   }
 
   /** What reaches Nest's own pipeline is public or nothing: `Serves` routes do not. */
@@ -122,7 +128,8 @@ export class KeyGuard implements CanActivate {
     const [given, expected] = [Buffer.from(token), Buffer.from(this.streamToken(key_id))];
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return null;
     const record = this.keys.get(key_id);
-    if (!record || !isLive(record)) return null;
+    if (!record) return this.tokens.callerOf(key_id);
+    if (!isLive(record)) return null;
     const { name, role, scope } = record;
     return { key_id, name, role, scope };
   }
@@ -135,7 +142,7 @@ export class KeyGuard implements CanActivate {
 
   isLive(key_id: string): boolean {
     const record = this.keys.get(key_id);
-    return record !== undefined && isLive(record);
+    return record ? isLive(record) : this.tokens.callerOf(key_id) !== null;
   }
 
   /** Null for whatever is not a live key; why is not told. */

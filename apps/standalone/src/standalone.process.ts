@@ -67,6 +67,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       bootstrap_admin_key: key,
       log_level: config.LOG_LEVEL,
       allowed_networks: allowedNetworks,
+      cors_origins: config.CORS_ORIGINS,
       secrets_dir: config.VALIDATION_SECRETS_DIR ?? '',
       health_tick_seconds: 10,
       validation_lease_seconds: 15,

@@ -21,6 +21,8 @@ export interface SuiteOptions {
   key_pepper: string;
   bootstrap_admin_key: string;
   log_level: (typeof logLevels)[number];
+  /** As CORS_ORIGINS. */
+  cors_origins: string;
   /** Networks in which model servers and webhooks may be although they are private, as VALIDATION_ALLOWED_NETWORKS. */
   allowed_networks: string;
   /** As VALIDATION_SECRETS_DIR; empty: no secrets. */
@@ -96,7 +98,12 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
     ]);
     const gateway = await add(
       startGateway(
-        Object.assign(new GatewayConfig(), common, secrets, { NATS_URL: nats_urls.gateway, HOST: options.host, PORT: options.port }),
+        Object.assign(new GatewayConfig(), common, secrets, {
+          NATS_URL: nats_urls.gateway,
+          HOST: options.host,
+          PORT: options.port,
+          CORS_ORIGINS: options.cors_origins,
+        }),
       ),
     );
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);

@@ -6,7 +6,7 @@ import { type Logger } from '#runtime/logger.js';
 import { sendError } from '../http-errors.filter.js';
 import { KeyGuard } from '../key.guard.js';
 import { type RouteHandler } from '../served-routes.provider.js';
-import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
+import { type Cors } from './cors.js';
 import { isEventsRoute, isOfrepRoute } from './ofrep-paths.js';
 import { ofrepBy } from './ofrep.decorator.js';
 
@@ -37,15 +37,17 @@ export function ofrepRoutes(app: INestApplication, logger: Logger): (handler: ob
  * What comes before a route of OFREP is looked at: a browser's preflight is answered, all others are authenticated, by either header or, where
  * only changes are told of, by a token in the address. True where nothing is left to do.
  */
-export function receiveOfrep(guard: KeyGuard, request: FastifyRequest, reply: FastifyReply): boolean {
+export function receiveOfrep(guard: KeyGuard, cors: Cors, request: FastifyRequest, reply: FastifyReply): boolean {
   const { method, headers, raw } = request;
-  if (isPreflight(method, raw.url ?? '', headers)) {
-    void reply.code(204).headers(preflightHeaders).send();
+  const preflight = cors.preflightHeadersFor(method, raw.url ?? '', headers);
+  if (preflight) {
+    void reply.code(204).headers(preflight).send();
     return true;
   }
   const { url } = request.routeOptions;
   if (!isOfrepRoute(url)) return false;
-  if (headers.origin !== undefined) reply.headers(corsHeaders);
+  const allowed = cors.headersFor(headers.origin);
+  if (allowed) reply.headers(allowed);
   const { token } = request.query as Record<string, unknown>;
   const actor = isEventsRoute(url) && typeof token === 'string' ? guard.actorOfStream(token) : null;
   if (actor) {
