@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createDatabase } from '#testing/database.js';
+import { createDatabase, servicesTemplate } from '#testing/database.js';
 import { ownNats } from '#testing/nats.js';
+import { type DatabaseRole } from '#embedded/postgres-roles.js';
 import { freePort } from '#embedded/ports.js';
 import { Api, eventually } from './api.harness.js';
 
@@ -48,7 +49,7 @@ export class Processes {
 
   /** On a database and a nats-server of their own; none runs yet. */
   static async prepare(environment: Record<string, string> = {}): Promise<Processes> {
-    const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+    const [database, nats] = await Promise.all([createDatabase(servicesTemplate), ownNats()]);
     const processes = new Processes(nats, database, environment);
     for (const app of [...services, 'gateway', 'gateway-b', 'validation-b', 'flags-b'] as const) processes.ports.set(app, await freePort());
     return processes;
@@ -75,10 +76,11 @@ export class Processes {
 
   environmentOf(app: App): Record<string, string> {
     const port = String(this.ports.get(app));
+    const service = app.replace(/-.*/, '') as 'gateway' | DatabaseRole;
     return {
       PATH: process.env.PATH ?? '',
-      NATS_URL: this.nats.url,
-      DATABASE_URL: this.database.url,
+      NATS_URL: this.nats.urls[service],
+      ...(service !== 'gateway' && { DATABASE_URL: this.database.urls[service] }),
       KEY_PEPPER: this.pepper,
       BOOTSTRAP_ADMIN_KEY: this.admin_key,
       HOST: '127.0.0.1',

@@ -34,7 +34,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   const { HOST, PORT } = config;
   const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
   const probes = await listening(() => ProbeServer.listen(HOST, PORT, readiness, telemetry));
-  const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
+  const foundation = await layFoundation('gateway', config, logger, telemetry, readiness);
   // Without NATS it goes on answering from its projections. Were it not ready then, all gateways would be taken out of service at once.
   readiness.remove('nats');
 

@@ -147,7 +147,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
-    telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {
       request_id: request.id,
       method: request.method,

@@ -27,7 +27,7 @@ export class InferencePublisher {
     nats: Nats,
     private readonly logger: Logger,
   ) {
-    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs });
+    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs, inbox_prefix: nats.inboxPrefix });
     this.batches = new EventBatches(lingerMs, (message) => this.window.send(message).catch((error: unknown) => this.unavailable(error)));
   }
 

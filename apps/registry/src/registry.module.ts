@@ -20,6 +20,7 @@ import { PromotionPolicyHandlers } from './promotion-policy.handlers.js';
 import { PromotionPolicy1700000000015 } from './promotion-policy.migration.js';
 import { RegistryConfig } from './registry.config.js';
 import { RegistryHandlers } from './registry.handlers.js';
+import { RegistryMeasurements } from './registry.measurements.js';
 import { Registry1700000000001 } from './registry.migration.js';
 import { RetentionHandlers } from './retention.handlers.js';
 import { RetentionSchedule } from './retention.schedule.js';
@@ -55,6 +56,7 @@ export class RegistryModule {
         PromotionGate,
         RetentionStore,
         RetentionSchedule,
+        RegistryMeasurements,
       ],
     };
   }

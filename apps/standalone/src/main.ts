@@ -34,12 +34,13 @@ function readArguments(): Arguments {
   return { demo: values.demo ?? false, speed };
 }
 
-const banner = ({ url, root, key, dataDir }: Standalone): string => `
+const banner = ({ url, root, key, nats_url, dataDir }: Standalone): string => `
 Enterprise Model Registry is ready.
 
   REST      ${url}
   API docs  ${root}/docs
   Key       ${key}   (admin)
+  NATS      ${nats_url}   (to report inferences)
   Data      ${dataDir}
 
 Try it:

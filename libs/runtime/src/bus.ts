@@ -29,14 +29,15 @@ export class Bus {
    * away, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
-    const stop = this.telemetry.asked.startTimer({ subject: contract.subject });
+    const began = performance.now();
+    let code = 'OK';
     try {
-      const output = await this.request(contract, input);
-      stop({ code: 'OK' });
-      return output;
+      return await this.request(contract, input);
     } catch (error) {
-      stop({ code: error instanceof AppError ? error.code : 'INTERNAL_ERROR' });
+      code = error instanceof AppError ? error.code : 'INTERNAL_ERROR';
       throw error;
+    } finally {
+      this.telemetry.asked.observe((performance.now() - began) / 1000, contract.subject, code);
     }
   }
 

@@ -39,6 +39,21 @@ export class ProcessConfig {
   @NatsUrl()
   NATS_URL!: string;
 
+  /** File with the certificates that NATS's own is checked against, where they are not the system's. */
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CA?: string;
+
+  /** Files with the certificate that this process shows to NATS, and its key. */
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CERT?: string;
+
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_KEY?: string;
+
+  /** Of streams and buckets that are made because they are missing: on so many servers of NATS's cluster. */
+  @Whole({ min: 1, max: 5, optional: true })
+  NATS_REPLICAS = 1;
+
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'info';
 }

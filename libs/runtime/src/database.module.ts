@@ -1,11 +1,15 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import type pg from 'pg';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
 import { ConfigError, type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
 import { isLoginRefused } from './database-fault.js';
+import { type PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { measurePool } from './database.measurements.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 
 export interface Schema {
   /** The PostgreSQL schema, also the name of the service that alone uses it. */
@@ -128,8 +132,9 @@ export class DatabaseModule {
         { provide: DataSource, useExisting: getDataSourceToken(schema.name) },
         {
           provide: 'DATABASE_READINESS',
-          inject: [DataSource, Readiness],
-          useFactory: (database: DataSource, readiness: Readiness) => {
+          inject: [DataSource, Readiness, Telemetry],
+          useFactory: (database: DataSource, readiness: Readiness, telemetry: Telemetry) => {
+            measurePool(telemetry, 'service', config.DATABASE_POOL_SIZE, (database.driver as PostgresDriver).master as pg.Pool);
             readiness.add('postgres', async () => {
               await database.query('SELECT 1');
             });

@@ -69,17 +69,17 @@ export class NatsServer extends ServerNats {
   /** Resolves when the answer has been handed to the connection; Nest's own handleMessage resolves earlier. */
   private async answer(subject: string, message: Msg, { actor }: Caller): Promise<void> {
     const began = performance.now();
-    const stop = this.telemetry.answered.startTimer({ subject });
+    let code = 'INTERNAL_ERROR';
     try {
       const answered = new Promise<string>((resolve) => this.unanswered.set(message, resolve));
       await this.handleMessage(subject, message);
-      const code = await answered;
+      code = await answered;
       this.log.info('request', { subject, code, duration_ms: Math.round((performance.now() - began) * 100) / 100, key_id: actor.key_id });
     } catch (error) {
       this.log.failure('Could not answer', error, { subject });
     } finally {
       this.unanswered.delete(message);
-      stop();
+      this.telemetry.answered.observe((performance.now() - began) / 1000, subject, code);
     }
   }
 

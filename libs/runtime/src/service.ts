@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Bus } from './bus.js';
-import { type ServiceConfig } from './config.js';
+import { type ProcessConfig, type ServiceConfig } from './config.js';
 import { RpcErrorFilter } from './errors.filter.js';
 import { listenAt } from './listen.js';
 import { Logger } from './logger.js';
@@ -41,7 +41,7 @@ export class RuntimeModule {
 
 export async function layFoundation(
   service: string,
-  url: string,
+  config: ProcessConfig,
   logger: Logger,
   telemetry: Telemetry,
   readiness: Readiness,
@@ -49,10 +49,13 @@ export async function layFoundation(
   readiness.add('nats', () => {
     throw new Error('not connected yet');
   });
-  const nats = await Nats.connect(service, url, logger);
+  const nats = await Nats.connect(service, config, logger);
   readiness.add('nats', () => {
     if (!nats.connected) throw new Error('not connected');
   });
+  telemetry.gauge('emr_nats_connected', 'Whether this process is connected to NATS.', () => [
+    { labels: {}, value: nats.connected ? 1 : 0 },
+  ]);
   return { logger, telemetry, readiness, nats };
 }
 
@@ -75,7 +78,7 @@ export async function startService(name: string, module: Type | DynamicModule, c
     ProbeServer.listen(PROBE_HOST, PROBE_PORT, readiness, telemetry),
   );
   try {
-    const foundation = await layFoundation(name, config.NATS_URL, logger, telemetry, readiness);
+    const foundation = await layFoundation(name, config, logger, telemetry, readiness);
 
     @Module({ imports: [RuntimeModule.of(foundation), module], providers: [{ provide: APP_FILTER, useClass: RpcErrorFilter }] })
     class Service {}

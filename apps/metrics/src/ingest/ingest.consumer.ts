@@ -7,6 +7,7 @@ import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { KnownModels } from '../known-models.store.js';
+import { MetricsMeasurements } from '../metrics.measurements.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
@@ -44,6 +45,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
+    private readonly measurements: MetricsMeasurements,
     readiness: Readiness,
   ) {
     this.core = new IngestCore({
@@ -78,7 +80,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureInferenceStream(await this.nats.manager(), this.store, this.logger);
+        await ensureInferenceStream(this.nats, this.store, this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
         const messages = await consumer.consume({
           max_messages: maxBuffered,
@@ -116,13 +118,14 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     });
   }
 
-  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids }: BatchOutcome): void {
+  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids, sums }: BatchOutcome): void {
     const { events } = this.telemetry;
     events.inc({ outcome: 'counted' }, counted);
     events.inc({ outcome: 'clamped' }, clamped);
     events.inc({ outcome: 'dead_letter' }, letters);
     events.inc({ outcome: 'repeated_message' }, repeated_messages);
     events.inc({ outcome: 'repeated_event' }, repeated_events);
+    this.measurements.count(sums, Date.now());
     if (!model_ids.length || !this.nats.connected) return;
     const notice: CountedNotice = { model_ids: model_ids.length > maxNoticed ? null : model_ids };
     this.nats.connection.publish(countedNotice, JSON.stringify(notice));
