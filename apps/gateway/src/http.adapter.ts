@@ -23,6 +23,7 @@ const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 const headers = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
@@ -102,8 +103,9 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : nextRequestId();
     },
-    frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      // Comes before all hooks.
+      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
   });
