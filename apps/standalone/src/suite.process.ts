@@ -4,6 +4,7 @@ import { FlagsConfig } from '#flags/flags.config.js';
 import { startFlags } from '#flags/flags.module.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
+import { RegistryConfig } from '#registry/registry.config.js';
 import { startRegistry } from '#registry/registry.module.js';
 import { type Running, type RunningService } from '#runtime/service.js';
 import { type logLevels } from '#runtime/config.js';
@@ -32,6 +33,8 @@ export interface SuiteOptions {
   selection_tick_seconds: number;
   /** As BREAKER_OPEN_SECONDS. */
   breaker_open_seconds: number;
+  /** As OTEL_EXPORTER_OTLP_ENDPOINT. */
+  otlp_endpoint?: string;
 }
 
 export interface RunningSuite extends Running {
@@ -43,7 +46,7 @@ const readyDeadlineMs = 30_000;
 
 /** All five services in one process, which still meet on NATS alone. Resolves when the gateway is ready. */
 export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
-  const common = { NATS_URL: options.nats_url, LOG_LEVEL: options.log_level };
+  const common = { NATS_URL: options.nats_url, LOG_LEVEL: options.log_level, OTEL_EXPORTER_OTLP_ENDPOINT: options.otlp_endpoint };
   const service = { ...common, DATABASE_URL: options.database_url, DATABASE_POOL_SIZE: 10, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
   const secrets = { KEY_PEPPER: options.key_pepper };
   const started: Running[] = [];
@@ -56,6 +59,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       started.push(part);
       return part;
     };
+    const registryConfig = Object.assign(new RegistryConfig(), service, secrets, { BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key });
     const validationConfig = Object.assign(new ValidationConfig(), service, {
       VALIDATION_ALLOWED_NETWORKS: options.allowed_networks,
       VALIDATION_SECRETS_DIR: options.secrets_dir,
@@ -71,7 +75,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
     });
     const [registry, metrics, validation, flags] = await Promise.all([
-      add(startRegistry({ ...service, ...secrets, BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key })),
+      add(startRegistry(registryConfig)),
       add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),
       add(startFlags(flagsConfig)),

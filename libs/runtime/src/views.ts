@@ -192,7 +192,7 @@ export class Views implements OnModuleDestroy {
   }
 
   /** Of one follower: what another part of the same process follows is fed by the same. */
-  private measure(bucket: string, followed: Followed<object>): void {
+  private measure(bucket: string, followed: Pick<Followed<object>, 'size' | 'ready' | 'ageMs'>): void {
     if (this.measured.has(bucket)) return;
     this.measured.add(bucket);
     const labels = { view: bucket };
