@@ -8,9 +8,8 @@ import { Nats } from '#runtime/nats.js';
 import { GatewayConfig } from '../gateway.config.js';
 import { addressGroup } from './address-group.js';
 import { RateLimit } from './rate-limit.js';
-import { spentFrom } from './spent-message.js';
+import { spentFrom, spentSubject } from './spent-message.js';
 
-const subject = 'emr.gateway.spent';
 const tellEveryMs = 200;
 
 /**
@@ -40,7 +39,9 @@ export class Limits implements OnModuleDestroy {
       ['addresses', this.addresses],
       ['failures', this.failures],
     ]);
-    this.subscription = nats.connection.subscribe(subject, { callback: (_, { data }) => this.hear(data) });
+    this.subscription = nats.connection.subscribe(spentSubject, {
+      callback: (error, message) => (error ? undefined : this.hear(message.data)),
+    });
   }
 
   /** Counts a request of an address. Throws TOO_MANY_REQUESTS. */
@@ -76,7 +77,7 @@ export class Limits implements OnModuleDestroy {
       const spent = counted.takeUntold();
       // What cannot be told is not told later: it has been refilled by then.
       if (spent.length > 0 && this.nats.connected)
-        this.nats.connection.publish(subject, JSON.stringify({ gateway: this.gateway, limit, spent }));
+        this.nats.connection.publish(spentSubject, JSON.stringify({ gateway: this.gateway, limit, spent }));
     }
   }
 
