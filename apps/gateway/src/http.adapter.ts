@@ -12,6 +12,7 @@ import { jsonTextOf } from './json-text.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
+import { traceRequests } from './traced-requests.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -138,6 +139,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
       else done(unsupportedMediaType);
     });
   }
+  if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')

@@ -18,15 +18,19 @@ export function roleUrls(url: string): Record<DatabaseRole, string> {
   return Object.fromEntries(databaseRoles.map(of)) as Record<DatabaseRole, string>;
 }
 
-/** Makes the services' roles and their schemas in the database of the owner's address, as in production; both stay when they are there. */
-export async function makeRoles(url: string): Promise<void> {
+/**
+ * Makes the services' roles and their schemas in the database of the superuser's address, as in production; both stay when they are there. Each role
+ * owns its schema, or `owner`, which is made too, owns them all.
+ */
+export async function makeRoles(url: string, owner?: { role: string; password: string }): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => undefined);
   try {
     await client.connect();
+    if (owner) await client.query(filledIn('role.sql', owner));
     for (const [role, own] of Object.entries(roleUrls(url))) {
       const { password } = new URL(own);
-      for (const file of ['role.sql', 'schema.sql']) await client.query(filledIn(file, { role, password }));
+      for (const file of ['role.sql', 'schema.sql']) await client.query(filledIn(file, { role, password, owner: owner?.role ?? role }));
     }
   } finally {
     await client.end().catch(() => undefined);
