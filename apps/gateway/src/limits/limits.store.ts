@@ -46,7 +46,7 @@ export class Limits implements OnModuleDestroy {
 
   /** Counts a request of an address. Throws TOO_MANY_REQUESTS. */
   admitAddress(request: FastifyRequest): void {
-    if (!this.addresses.isOff) admit(this.addresses, addressGroup(request.ip), 'This address asks too often');
+    if (!this.addresses.isOff) admit(this.addresses, groupOf(request), 'This address asks too often');
   }
 
   /** Counts a request of a key, or of whoever has a token. Throws TOO_MANY_REQUESTS. */
@@ -57,14 +57,14 @@ export class Limits implements OnModuleDestroy {
   /** Throws TOO_MANY_REQUESTS where an address has shown too many wrong keys lately. */
   assertMayTry(request: FastifyRequest): void {
     if (this.failures.isIdle) return;
-    const seconds = this.failures.waitSeconds(addressGroup(request.ip), performance.now());
+    const seconds = this.failures.waitSeconds(groupOf(request), performance.now());
     if (seconds > 0) throw tooManyRequests('This address has shown too many wrong keys', seconds);
   }
 
   /** Counts a wrong key. Throws TOO_MANY_REQUESTS where there were too many before it: going on does not make the wait longer. */
   failed(request: FastifyRequest): void {
     this.assertMayTry(request);
-    this.failures.spend(addressGroup(request.ip), performance.now());
+    this.failures.spend(groupOf(request), performance.now());
   }
 
   onModuleDestroy(): void {
@@ -87,6 +87,9 @@ export class Limits implements OnModuleDestroy {
     this.shared.get(message.limit)?.spentElsewhere(message.spent, performance.now());
   }
 }
+
+/** A connection that is gone already has no address. */
+const groupOf = ({ ip }: FastifyRequest): string => addressGroup(ip ?? '');
 
 function admit(limit: RateLimit, subjectOf: string, refusal: string): void {
   const now = performance.now();
