@@ -15,13 +15,14 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
+import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
-import { startPostgres } from '#embedded/postgres.js';
-import { createDatabase } from '#testing/database.js';
-import { lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
+import { type RunningPostgres, startPostgres } from '#embedded/postgres.js';
+import { type DatabaseRole } from '#embedded/postgres-roles.js';
+import { createDatabase, servicesTemplate } from '#testing/database.js';
+import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
@@ -54,6 +55,7 @@ export interface FaultSuiteOptions {
 
 interface Postgres {
   readonly url: string;
+  readonly urls: RunningPostgres['urls'];
   readonly pid: () => number;
   readonly kill: () => Promise<void>;
   readonly restart: () => Promise<void>;
@@ -91,7 +93,7 @@ export class FaultSuite {
     const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
     const suite = new FaultSuite(nats, postgres);
     try {
-      suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
@@ -113,9 +115,10 @@ export class FaultSuite {
     const port = this.ports.get(name) ?? (await freePort());
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
-    const child = spawnNode([join(process.cwd(), 'dist/apps', name.replace(/-.*/, ''), 'main.js')], {
-      NATS_URL: this.nats.url,
-      DATABASE_URL: this.postgres.url,
+    const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
+    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
+      NATS_URL: this.nats.urls[app],
+      ...(app !== 'gateway' && { DATABASE_URL: this.postgres.urls[app] }),
       KEY_PEPPER: this.key,
       BOOTSTRAP_ADMIN_KEY: this.key,
       HOST: '127.0.0.1',
@@ -261,24 +264,25 @@ export class FaultSuite {
 }
 
 async function sharedPostgres(): Promise<Postgres> {
-  const { url, drop } = await createDatabase();
+  const { url, urls, drop } = await createDatabase(servicesTemplate);
   const notOurs = (): never => {
     throw new Error('The shared PostgreSQL is nobody’s to kill');
   };
-  return { url, drop, pid: notOurs, kill: notOurs, restart: notOurs };
+  return { url, urls, drop, pid: notOurs, kill: notOurs, restart: notOurs };
 }
 
 /** Waits for the disk as in production: what it has committed must outlive a kill. */
 async function killablePostgres(): Promise<Postgres> {
   const dataDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'postgres-'));
   let server = await startPostgres({ dataDir, port: lastingPort(), revive: false });
-  const { url, port } = server;
+  const { url, urls, port } = server;
   const pid = (): number => {
     if (server.pid === undefined) throw new Error('PostgreSQL is down');
     return server.pid;
   };
   return {
     url,
+    urls,
     pid,
     async kill() {
       process.kill(pid(), 'SIGKILL');

@@ -24,6 +24,7 @@ const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 const headers = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
@@ -85,9 +86,10 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapter {
+export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies: string[]): GatewayAdapter {
   const adapter = new GatewayAdapter({
     bodyLimit,
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
     // There is no middleware.
     skipMiddie: true,
     routerOptions: { maxParamLength },
@@ -102,8 +104,9 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapte
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : nextRequestId();
     },
-    frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      // Comes before all hooks.
+      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
   });

@@ -32,7 +32,7 @@ export class InferencePublisher {
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
   ) {
-    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs });
+    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs, inbox_prefix: nats.inboxPrefix });
     this.batches = new EventBatches(lingerMs, (message) => this.send(message, this.spans.splice(0)));
   }
 

@@ -8,6 +8,7 @@ import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
 import { AppliedRolloutEntity } from './applied-rollout.entity.js';
 import { KeyEntity } from './key.entity.js';
+import { RegistryKeyUse1700000000030 } from './key-use.migration.js';
 import { KeysHandlers } from './keys.handlers.js';
 import { ModelChanges } from './model-changes.store.js';
 import { ModelEntity } from './model.entity.js';
@@ -30,7 +31,13 @@ import { RegistryRollouts1700000000022 } from './rollouts.migration.js';
 export const registrySchema: Schema = {
   name: 'registry',
   entities: [ModelEntity, PromotionPolicyEntity, KeyEntity, AppliedRolloutEntity, AuditEntity, OutboxEntity],
-  migrations: [Registry1700000000001, Registry1700000000002, PromotionPolicy1700000000015, RegistryRollouts1700000000022],
+  migrations: [
+    Registry1700000000001,
+    Registry1700000000002,
+    PromotionPolicy1700000000015,
+    RegistryRollouts1700000000022,
+    RegistryKeyUse1700000000030,
+  ],
 };
 
 @Module({})

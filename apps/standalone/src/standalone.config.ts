@@ -1,4 +1,5 @@
 import { bearerSecret } from '#contracts/access.js';
+import { CorsOrigins } from '#gateway/gateway.config.js';
 import { OneOf, Text, Whole } from '#contracts/fields.js';
 import { CollectorUrl, DatabaseUrl, logLevels, NatsUrl } from '#runtime/config.js';
 
@@ -28,6 +29,10 @@ export class StandaloneConfig {
   /** As the validation service's. */
   @Text({ max: 1000, optional: true })
   VALIDATION_SECRETS_DIR?: string;
+
+  /** As the gateway's. */
+  @CorsOrigins()
+  CORS_ORIGINS = '';
 
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'warn';

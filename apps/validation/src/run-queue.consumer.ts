@@ -74,7 +74,7 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureRunQueue(await this.nats.manager(), ackWaitMs);
+        await ensureRunQueue(this.nats, ackWaitMs);
         const consumer = await this.nats.js.consumers.get(runQueue.name, runQueue.durable);
         const messages = await consumer.consume({
           max_messages: this.config.VALIDATION_MAX_RUNNING_PER_REPLICA,

@@ -90,7 +90,7 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
   private async openBuckets(manager: EntityManager): Promise<void> {
     for (const [bucket, { view, all }] of this.publications) {
       if (this.buckets.has(bucket)) continue;
-      const kv = await new Kvm(this.nats.js).create(bucket, { history: 1 });
+      const kv = await new Kvm(this.nats.js).create(bucket, { history: 1, replicas: this.nats.replicas });
       if (!(await kv.get(completeMarker))) {
         const records = await all();
         for (let at = 0; at < records.length; at += fillAtOnce) {

@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Bus } from './bus.js';
-import { type ServiceConfig } from './config.js';
+import { type ProcessConfig, type ServiceConfig } from './config.js';
 import { RpcErrorFilter } from './errors.filter.js';
 import { listenAt } from './listen.js';
 import { Logger } from './logger.js';
@@ -42,7 +42,7 @@ export class RuntimeModule {
 
 export async function layFoundation(
   service: string,
-  url: string,
+  config: ProcessConfig,
   logger: Logger,
   telemetry: Telemetry,
   readiness: Readiness,
@@ -50,7 +50,7 @@ export async function layFoundation(
   readiness.add('nats', () => {
     throw new Error('not connected yet');
   });
-  const nats = await Nats.connect(service, url, logger);
+  const nats = await Nats.connect(service, config, logger);
   readiness.add('nats', () => {
     if (!nats.connected) throw new Error('not connected');
   });
@@ -80,7 +80,7 @@ export async function startService(name: string, module: Type | DynamicModule, c
     ProbeServer.listen(PROBE_HOST, PROBE_PORT, readiness, telemetry),
   );
   try {
-    const foundation = await layFoundation(name, config.NATS_URL, logger, telemetry, readiness);
+    const foundation = await layFoundation(name, config, logger, telemetry, readiness);
 
     @Module({ imports: [RuntimeModule.of(foundation), module], providers: [{ provide: APP_FILTER, useClass: RpcErrorFilter }] })
     class Service {}

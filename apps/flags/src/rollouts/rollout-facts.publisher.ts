@@ -42,7 +42,7 @@ export class RolloutFacts {
     const fact: RolloutEvent = { event_id, event, at: since, rollout_id, flag_key, candidate_model_id, control_model_id, reason };
     try {
       if (!this.nats.connected) return false;
-      if (!this.streamIsThere) await ensureFactStream(await this.nats.manager());
+      if (!this.streamIsThere) await ensureFactStream(this.nats);
       this.streamIsThere = true;
       await this.nats.js.publish(subjectOfRollout(event), JSON.stringify(fact), { msgID: event_id });
       this.endings.inc({ ending: event });

@@ -86,7 +86,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureInferenceStream(await this.nats.manager(), this.store, this.logger);
+        await ensureInferenceStream(this.nats, this.store, this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
         const messages = await consumer.consume({
           max_messages: maxBuffered,
