@@ -59,8 +59,6 @@ const external = [
   'kafkajs',
   'mqtt',
   'pg-native',
-  // Loaded where traces are wanted only; bundled, its older format has no names to import.
-  '@opentelemetry/*',
   // Decorators need it when their classes are defined: what is outside is loaded before all that is inside.
   'reflect-metadata',
   'swagger-ui-dist',
