@@ -1,7 +1,7 @@
-import { connect } from '@nats-io/transport-node';
 import { newKeyText } from '#contracts/key-text.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
+import { connectTo } from '#testing/nats.js';
 import { Api, type Answer, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -17,7 +17,7 @@ let gateways: RunningGateway[];
 beforeAll(async () => {
   suite = await TestSuite.start();
   const config = {
-    NATS_URL: suite.nats_url,
+    NATS_URL: suite.nats_urls.gateway,
     ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 },
     ...{ KEY_MAX_PER_SECOND: perSecond, ADDRESS_MAX_FAILURES_PER_MINUTE: mayFail, TRUSTED_PROXIES: '127.0.0.0/8' },
   };
@@ -81,7 +81,7 @@ describe('the limit of a key', () => {
   });
 
   it('believes no message that is none of a gateway', async () => {
-    const connection = await connect({ servers: suite.nats_url });
+    const connection = await connectTo(suite.nats_url);
     for (const text of [
       '',
       'null',
@@ -167,7 +167,7 @@ it('believes X-Forwarded-For of a proxy that it was told of alone', async () => 
 });
 
 it('an address has a limit of its own where one is set', async () => {
-  const config = { NATS_URL: suite.nats_url, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+  const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
   const gateway = await startGateway(Object.assign(new GatewayConfig(), config, { ADDRESS_MAX_PER_SECOND: 3 }));
   const statuses = await Promise.all(
     Array.from({ length: 9 }, async () => (await fetch(`http://127.0.0.1:${gateway.port}${prefix}/types`)).status),
