@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import ts from 'typescript';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type DataClass } from '#contracts/fields.js';
 import { FlagsConfig } from '#flags/flags.config.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
@@ -201,6 +202,39 @@ it('production lets through exactly these flows', () => {
 it('NATS keeps its quorum, and streams are on three servers', () => {
   expect(workload(production, 'nats').spec!.replicas).toBe(3);
   for (const app of Object.keys(apps)) expect(environmentOf(containersOf(production, app)[0]!, production).NATS_REPLICAS).toBe('3');
+});
+
+it('production is scraped at each app, and nowhere else, under the names that the rules go by', () => {
+  const monitor = production.find(({ kind }) => kind === 'ServiceMonitor')! as unknown as {
+    spec: {
+      jobLabel: string;
+      selector: { matchLabels: Record<string, string> };
+      endpoints: { port: string; path: string; honorLabels: boolean }[];
+    };
+  };
+  const { jobLabel, selector, endpoints } = monitor.spec;
+  const chosen = production.filter(
+    ({ kind, metadata }) =>
+      kind === 'Service' && Object.entries(selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
+  );
+  expect(chosen.map(({ metadata }) => metadata.name).sort()).toEqual(Object.keys(apps).sort());
+  expect(chosen.map(({ metadata }) => metadata.labels![jobLabel])).toEqual(chosen.map(() => 'emr'));
+  expect(endpoints).toMatchObject([{ port: 'http', path: '/metrics', honorLabels: true }]);
+  for (const { spec } of chosen) expect(spec!.ports!.map(({ name }) => name)).toContain('http');
+});
+
+it('production has the alert rules that compose has', async () => {
+  const { groups } = parse(await readFile('deploy/prometheus/rules.yml', 'utf8')) as { groups: object[] };
+  const rule = {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'emr', namespace: 'emr' },
+    spec: { groups },
+  };
+  const file = 'k8s/components/monitoring/prometheus-rule.yaml';
+  const text = `# Made of deploy/prometheus/rules.yml: UPDATE_RULES=1 npm test -- test/kubernetes.spec.ts\n${stringify(rule, { lineWidth: 0, singleQuote: true })}`;
+  if (process.env.UPDATE_RULES) await writeFile(file, text);
+  expect(await readFile(file, 'utf8')).toBe(text);
 });
 
 describe('the rules find', () => {
