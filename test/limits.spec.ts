@@ -94,6 +94,17 @@ describe('the limit of a key', () => {
   });
 });
 
+it('a key that is revoked at one gateway ends at the others', async () => {
+  const { key_id, key } = await suite.api.data<{ key_id: string; key: string }>('/keys', {
+    method: 'POST',
+    body: { name: 'revoked', role: 'viewer' },
+  });
+  const statusIs = (status: number) => (answer: Answer) => answer.status === status;
+  await eventually(() => ask(0, key), statusIs(200));
+  await suite.api.data(`/keys/${key_id}`, { method: 'DELETE' });
+  await eventually(() => ask(0, key), statusIs(401), 3_000);
+});
+
 describe('an address that shows wrong keys', () => {
   const wrong = (at: number): string => `guess_${at}`.padEnd(40, 'x');
 

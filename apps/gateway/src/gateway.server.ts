@@ -7,6 +7,7 @@ import { Logger } from '#runtime/logger.js';
 import { ProbeServer, Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { Tracing } from '#runtime/tracing.js';
 import { admission } from './admission.provider.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
 import { ApiDescription } from './docs.controller.js';
@@ -30,6 +31,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   assertTokensAreComplete(config);
   const logger = Logger.create('gateway', config.LOG_LEVEL);
   const telemetry = new Telemetry('gateway');
+  telemetry.tracing = await Tracing.start('gateway', config, logger);
   const readiness = new Readiness();
   const { HOST, PORT } = config;
   const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
@@ -69,6 +71,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       readiness.stopping();
       await app.close();
       await foundation.nats.close();
+      await telemetry.tracing?.close();
     },
   };
 }

@@ -12,6 +12,7 @@ import { jsonTextOf } from './json-text.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
+import { traceRequests } from './traced-requests.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -23,6 +24,7 @@ const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 const headers = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
@@ -102,8 +104,9 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : nextRequestId();
     },
-    frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      // Comes before all hooks.
+      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
   });
@@ -136,6 +139,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
       else done(unsupportedMediaType);
     });
   }
+  if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')

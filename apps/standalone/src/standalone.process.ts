@@ -66,6 +66,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       key_pepper: secrets.key_pepper,
       bootstrap_admin_key: key,
       log_level: config.LOG_LEVEL,
+      otlp_endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
       allowed_networks: allowedNetworks,
       cors_origins: config.CORS_ORIGINS,
       secrets_dir: config.VALIDATION_SECRETS_DIR ?? '',

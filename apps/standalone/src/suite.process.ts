@@ -37,6 +37,8 @@ export interface SuiteOptions {
   selection_tick_seconds: number;
   /** As BREAKER_OPEN_SECONDS. */
   breaker_open_seconds: number;
+  /** As OTEL_EXPORTER_OTLP_ENDPOINT. */
+  otlp_endpoint?: string;
 }
 
 export interface RunningSuite extends Running {
@@ -49,7 +51,7 @@ const readyDeadlineMs = 30_000;
 /** All five services in one process, which still meet on NATS alone. Resolves when the gateway is ready. */
 export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
   const { nats_urls, database_urls } = options;
-  const common = { NATS_REPLICAS: 1, LOG_LEVEL: options.log_level };
+  const common = { NATS_REPLICAS: 1, LOG_LEVEL: options.log_level, OTEL_EXPORTER_OTLP_ENDPOINT: options.otlp_endpoint };
   const service = { ...common, DATABASE_POOL_SIZE: 10, MIGRATIONS: 'run' as const, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
   const secrets = { KEY_PEPPER: options.key_pepper };
   const started: Running[] = [];
@@ -62,6 +64,11 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       started.push(part);
       return part;
     };
+    const registryConfig = Object.assign(new RegistryConfig(), service, secrets, {
+      NATS_URL: nats_urls.registry,
+      DATABASE_URL: database_urls.registry,
+      BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key,
+    });
     const validationConfig = Object.assign(new ValidationConfig(), service, {
       NATS_URL: nats_urls.validation,
       DATABASE_URL: database_urls.validation,
@@ -83,15 +90,7 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       BREAKER_OPEN_SECONDS: options.breaker_open_seconds,
     });
     const [registry, metrics, validation, flags] = await Promise.all([
-      add(
-        startRegistry(
-          Object.assign(new RegistryConfig(), service, secrets, {
-            NATS_URL: nats_urls.registry,
-            DATABASE_URL: database_urls.registry,
-            BOOTSTRAP_ADMIN_KEY: options.bootstrap_admin_key,
-          }),
-        ),
-      ),
+      add(startRegistry(registryConfig)),
       add(startMetrics(metricsConfig)),
       add(startValidation(validationConfig)),
       add(startFlags(flagsConfig)),

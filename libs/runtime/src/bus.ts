@@ -5,6 +5,8 @@ import { type RequestContract, serviceOf } from '#contracts/request.js';
 import { callerHeaders, currentCaller } from './caller.js';
 import { Nats } from './nats.js';
 import { Telemetry } from './telemetry.js';
+import { traceHeader } from './trace-context.js';
+import { currentSpan, type Span } from './tracing.js';
 
 interface Reply<Out> {
   response?: Out;
@@ -30,18 +32,20 @@ export class Bus {
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
     const began = performance.now();
+    const span = currentSpan()?.child({ name: contract.subject, role: 'client', attributes: { 'rpc.system.name': 'nats' } });
     let code = 'OK';
     try {
-      return await this.request(contract, input);
+      return await this.request(contract, input, span);
     } catch (error) {
       code = error instanceof AppError ? error.code : 'INTERNAL_ERROR';
       throw error;
     } finally {
       this.telemetry.asked.observe((performance.now() - began) / 1000, contract.subject, code);
+      span?.endAs(code);
     }
   }
 
-  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
+  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In, span?: Span): Promise<Out> {
     const { subject, timeout_ms } = contract;
     const service = serviceOf(contract);
     if (!this.nats.connected) throw serviceUnavailable(service);
@@ -51,6 +55,7 @@ export class Bus {
       throw new AppError('REQUEST_TOO_LARGE', 'The request is too large', { limit_bytes: limit });
 
     const headers = callerHeaders(currentCaller());
+    if (span) headers.set(traceHeader, span.traceparent);
     const message = await this.nats.connection.request(subject, payload, { timeout: timeout_ms, headers }).catch((error: unknown) => {
       if (isUnavailable(error)) throw serviceUnavailable(service);
       throw error;

@@ -1,4 +1,4 @@
-import { OneOf, Text, Whole } from '#contracts/fields.js';
+import { Decimal, OneOf, Text, Whole } from '#contracts/fields.js';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { AppError, type FieldProblem } from '#contracts/errors.js';
 import { fromTexts, parse } from '#contracts/parse.js';
@@ -34,6 +34,15 @@ export const DatabaseUrl = (options: { optional?: boolean } = {}): PropertyDecor
     accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
   });
 
+export const CollectorUrl = (): PropertyDecorator =>
+  Text({
+    optional: true,
+    max: 2000,
+    pattern: /^https?:\/\/[^\s]+$/,
+    rule: isAddress,
+    accepted: 'the address of an OpenTelemetry collector such as http://127.0.0.1:4318',
+  });
+
 /** What every process is told by its environment. */
 export class ProcessConfig {
   @NatsUrl()
@@ -56,6 +65,14 @@ export class ProcessConfig {
 
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'info';
+
+  /** Where traces go, over HTTP; without it there are none. */
+  @CollectorUrl()
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+
+  /** Which share of the traces that begin here is recorded. */
+  @Decimal({ min: 0, max: 1, optional: true })
+  OTEL_TRACES_SAMPLER_ARG = 1;
 }
 
 export class ServiceConfig extends ProcessConfig {

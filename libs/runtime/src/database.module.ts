@@ -101,6 +101,15 @@ export async function migrate(schema: Schema, url: string): Promise<string[]> {
   }
 }
 
+/** The certificates that an address names are read by pg, which would be tried again for ever. */
+function assertFiles({ DATABASE_URL }: ServiceConfig): void {
+  try {
+    new pg.Client({ connectionString: DATABASE_URL });
+  } catch (error) {
+    throw new ConfigError(`DATABASE_URL: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 /** As `openDatabase`; throws ConfigError where PostgreSQL is there and refuses who asks, which no waiting mends. */
 async function openForService(schema: Schema, config: ServiceConfig): Promise<DataSource> {
   try {
@@ -118,6 +127,7 @@ async function openForService(schema: Schema, config: ServiceConfig): Promise<Da
 @Module({})
 export class DatabaseModule {
   static forSchema(schema: Schema, config: ServiceConfig): DynamicModule {
+    assertFiles(config);
     return {
       module: DatabaseModule,
       imports: [

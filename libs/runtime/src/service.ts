@@ -9,6 +9,7 @@ import { Nats } from './nats.js';
 import { NatsServer } from './nats.server.js';
 import { ProbeServer, Readiness } from './probes.js';
 import { Telemetry } from './telemetry.js';
+import { Tracing } from './tracing.js';
 import { Views } from './views.js';
 
 /** What every process has: made before Nest starts, since probes must answer while NATS or PostgreSQL is still awaited. */
@@ -72,6 +73,7 @@ export interface RunningService extends Running {
 export async function startService(name: string, module: Type | DynamicModule, config: ServiceConfig): Promise<RunningService> {
   const logger = Logger.create(name, config.LOG_LEVEL);
   const telemetry = new Telemetry(name);
+  telemetry.tracing = await Tracing.start(name, config, logger);
   const readiness = new Readiness();
   const { PROBE_HOST, PROBE_PORT } = config;
   const probes = await listenAt([PROBE_HOST, 'PROBE_HOST'], [PROBE_PORT, 'PROBE_PORT'], () =>
@@ -97,6 +99,7 @@ export async function startService(name: string, module: Type | DynamicModule, c
         readiness.stopping();
         await app.close();
         await foundation.nats.close();
+        await telemetry.tracing?.close();
         await probes.close();
       },
     };

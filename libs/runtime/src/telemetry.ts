@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { collectDefaultMetrics, Counter, type Metric, Registry } from 'prom-client';
 import { DurationHistogram, durationBuckets, type HistogramReading, histogramValues } from './duration-histogram.js';
+import { type Tracing } from './tracing.js';
 
 /** A value of a gauge, by labels. */
 export interface Reading {
@@ -23,6 +24,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
  */
 export class Telemetry {
   readonly registry = new Registry();
+  /** Null: nothing is traced. Set before anything is served. */
+  tracing: Tracing | null = null;
   /** By method, route and status. */
   readonly httpRequests: DurationHistogram;
   /** By subject and code. */

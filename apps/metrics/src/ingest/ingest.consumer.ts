@@ -6,6 +6,8 @@ import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { traceHeader } from '#runtime/trace-context.js';
+import { type Span } from '#runtime/tracing.js';
 import { KnownModels } from '../known-models.store.js';
 import { MetricsMeasurements } from '../metrics.measurements.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
@@ -28,6 +30,9 @@ const heartbeatMs = 2_000;
 const pullMs = 10_000;
 /** With work and no commit for this long a replica says that it is not ready. */
 const stalledMs = 30_000;
+
+/** Told from the beginning, so that the first of each is seen as a change. */
+const outcomes = ['counted', 'clamped', 'dead_letter', 'repeated_message', 'repeated_event'];
 
 /** Feeds the ingest core from JetStream. */
 @Injectable()
@@ -57,6 +62,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
       committed: (outcome) => this.report(outcome),
       failed: (error, messages) => logger.failure('Could not store a batch of events; trying again', error, { messages }),
     });
+    for (const outcome of outcomes) telemetry.events.inc({ outcome }, 0);
     readiness.add('ingest', () => {
       if (!this.consuming) throw new Error('not consuming');
       const { busySince } = this.core;
@@ -111,10 +117,15 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
 
   private take(message: JsMsg): void {
     if (this.stopped) return message.nak();
+    const span = this.telemetry.tracing?.continued(message.headers?.get(traceHeader), {
+      name: `process ${inferenceStream.subject}`,
+      role: 'consumer',
+      attributes: { 'messaging.system': 'nats', 'messaging.destination.name': inferenceStream.subject },
+    });
     this.core.take({
       message: ingestMessageOf(message),
       deliveries: message.info.deliveryCount,
-      delivery: new JetStreamDelivery(message),
+      delivery: new JetStreamDelivery(message, span),
     });
   }
 
@@ -133,14 +144,19 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 class JetStreamDelivery implements Delivery {
-  constructor(private readonly message: JsMsg) {}
+  constructor(
+    private readonly message: JsMsg,
+    private readonly span: Span | undefined,
+  ) {}
 
   ack(): void {
     this.message.ack();
+    this.span?.end();
   }
 
   defer(ms: number): void {
     this.message.nak(ms);
+    this.span?.end('given back');
   }
 
   extend(): void {
