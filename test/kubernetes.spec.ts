@@ -199,6 +199,13 @@ it('production lets through exactly these flows', () => {
   ]);
 });
 
+it('the gateway reaches the issuer of tokens where the component for it is taken, and no address inside', () => {
+  const [policy, ...others] = rendered('k8s/components/oidc');
+  expect(others).toEqual([]);
+  expect(flows([policy!])).toEqual(['gateway -> 0.0.0.0/0:443', 'gateway -> emr/issuer:443']);
+  expect(violations([...production, policy!])).toEqual([]);
+});
+
 it('NATS keeps its quorum, and streams are on three servers', () => {
   expect(workload(production, 'nats').spec!.replicas).toBe(3);
   for (const app of Object.keys(apps)) expect(environmentOf(containersOf(production, app)[0]!, production).NATS_REPLICAS).toBe('3');
