@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import ts from 'typescript';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { type DataClass } from '#contracts/fields.js';
@@ -204,6 +204,20 @@ it('the gateway reaches the issuer of tokens where the component for it is taken
   expect(others).toEqual([]);
   expect(flows([policy!])).toEqual(['gateway -> 0.0.0.0/0:443', 'gateway -> emr/issuer:443']);
   expect(violations([...production, policy!])).toEqual([]);
+});
+
+it('the runbook tells of every label, secret and folder that an installation needs', async () => {
+  const runbook = await readFile('docs/runbook.md', 'utf8');
+  const manifests = JSON.stringify([...production, ...rendered('k8s/components/oidc')]);
+  const labels = new Set([...manifests.matchAll(/"namespaceSelector":\{"matchLabels":\{"(emr\/[a-z-]+)"/g)].map(([, label]) => label!));
+  expect([...labels].filter((label) => !runbook.includes(`\`${label}=true\``))).toEqual([]);
+  const secrets = new Set([...manifests.matchAll(/"(?:secretKeyRef":\{[^}]*"name|secretName)":"(emr-[a-z-]+)"/g)].map(([, name]) => name!));
+  const named = (secret: string): boolean =>
+    runbook.includes(secret) || runbook.includes(secret.replace(/-(owner|registry|metrics|validation|flags)$/, '-$role'));
+  expect([...secrets].filter((secret) => !named(secret))).toEqual([]);
+  expect([labels.size, secrets.size]).toEqual([7, 8]);
+  const paths = new Set(runbook.match(/(?<=[`\s=])(?:deploy|k8s|test)\/[\w./-]+/g));
+  for (const path of paths) await access(path);
 });
 
 it('NATS keeps its quorum, and streams are on three servers', () => {
