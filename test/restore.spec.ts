@@ -3,8 +3,10 @@ import { type Model } from '#contracts/registry.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
 import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
-import { Processes, services } from './processes.harness.js';
+import { Processes } from './processes.harness.js';
 
+/** All but validation, which has no part in it. */
+const services = ['registry', 'metrics', 'flags'] as const;
 let processes: Processes;
 let api: Api;
 let backup: TestDatabase | undefined;
