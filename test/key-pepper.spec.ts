@@ -14,7 +14,7 @@ afterAll(() => suite.close());
 const otherPepper = randomBytes(32).toString('hex');
 
 it('a gateway with another pepper than the registry is not ready, says why, and calls no key wrong', async () => {
-  const config = { NATS_URL: suite.nats_url, KEY_PEPPER: otherPepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+  const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: otherPepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
   const gateway = await startGateway(Object.assign(new GatewayConfig(), config));
   try {
     const root = `http://127.0.0.1:${gateway.port}`;
@@ -33,7 +33,7 @@ it('a gateway with another pepper than the registry is not ready, says why, and 
 
 it('a registry with another pepper than its keys ends with code 78 and a sentence', async () => {
   const { code, output } = await runToEnd('registry', {
-    NATS_URL: suite.nats_url,
+    NATS_URL: suite.nats_urls.registry,
     DATABASE_URL: suite.database_url,
     KEY_PEPPER: otherPepper,
     PROBE_HOST: '127.0.0.1',

@@ -1,7 +1,8 @@
-import { connect } from '@nats-io/transport-node';
 import { newKeyText } from '#contracts/key-text.js';
 import { GatewayConfig } from '#gateway/gateway.config.js';
 import { type RunningGateway, startGateway } from '#gateway/gateway.server.js';
+import { connectTo } from '#testing/nats.js';
+import { spentSubject } from '#gateway/limits/spent-message.js';
 import { Api, type Answer, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -17,7 +18,7 @@ let gateways: RunningGateway[];
 beforeAll(async () => {
   suite = await TestSuite.start();
   const config = {
-    NATS_URL: suite.nats_url,
+    NATS_URL: suite.nats_urls.gateway,
     ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 },
     ...{ KEY_MAX_PER_SECOND: perSecond, ADDRESS_MAX_FAILURES_PER_MINUTE: mayFail, TRUSTED_PROXIES: '127.0.0.0/8' },
   };
@@ -56,8 +57,9 @@ describe('the limit of a key', () => {
       () => ask(0, other),
       ({ status }) => status === 200,
     );
-    const answers = await Promise.all(Array.from({ length: 3 * perSecond }, () => ask(0, key)));
+    const answers = await Promise.all(Array.from({ length: 12 * perSecond }, () => ask(0, key)));
     const refused = answers.filter(({ status }) => status === 429);
+    // A machine that other tests keep busy takes seconds for them, in which more may pass.
     expect(refused.length).toBeGreaterThanOrEqual(perSecond);
     expect(answers.length - refused.length).toBeGreaterThanOrEqual(perSecond);
     const { headers, body } = refused[0]!;
@@ -81,14 +83,14 @@ describe('the limit of a key', () => {
   });
 
   it('believes no message that is none of a gateway', async () => {
-    const connection = await connect({ servers: suite.nats_url });
+    const connection = await connectTo(suite.nats_urls.gateway);
     for (const text of [
       '',
       'null',
       '{"gateway":"x","limit":"keys","spent":[["k",-1]]}',
       '{"gateway":"x","limit":"__proto__","spent":[["k",1]]}',
     ])
-      connection.publish('emr.gateway.spent', text);
+      connection.publish(spentSubject, text);
     await connection.drain();
     expect((await ask(0, await newKey().then(async (key) => (await told(), key)))).status).toBe(200);
   });
@@ -167,10 +169,10 @@ it('believes X-Forwarded-For of a proxy that it was told of alone', async () => 
 });
 
 it('an address has a limit of its own where one is set', async () => {
-  const config = { NATS_URL: suite.nats_url, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+  const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
   const gateway = await startGateway(Object.assign(new GatewayConfig(), config, { ADDRESS_MAX_PER_SECOND: 3 }));
   const statuses = await Promise.all(
-    Array.from({ length: 9 }, async () => (await fetch(`http://127.0.0.1:${gateway.port}${prefix}/types`)).status),
+    Array.from({ length: 40 }, async () => (await fetch(`http://127.0.0.1:${gateway.port}${prefix}/types`)).status),
   );
   expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(4);
   expect((await fetch(`http://127.0.0.1:${gateway.port}/livez`)).status).toBe(200);

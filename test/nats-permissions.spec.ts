@@ -10,6 +10,7 @@ import { getModel, listModels, modelsView, registerModel } from '#contracts/regi
 import { applyRollout, subjectOfRollout } from '#contracts/rollouts.js';
 import { breakersView, poolsView } from '#contracts/selection.js';
 import { getGateEvidence, runOverNotice, runQueue, startRun, subjectOfRun } from '#contracts/validation.js';
+import { spentSubject } from '#gateway/limits/spent-message.js';
 import { natsUsers, type NatsUser, usersFile } from '#embedded/nats-users.js';
 import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { eventually } from './api.harness.js';
@@ -58,6 +59,7 @@ const mayPublish: Allowed = {
   [getFlag.subject]: ['gateway', 'flags'],
   [countedNotice]: ['metrics'],
   [runOverNotice]: ['validation'],
+  [spentSubject]: ['gateway'],
   [factStream.ofAlert('firing')]: ['metrics'],
   [subjectOfRun('finished')]: ['validation'],
   [subjectOfRollout('completed')]: ['flags'],
@@ -136,6 +138,7 @@ const mayHear: Allowed = {
   '$JS.API.>': [],
   '$SYS.>': [],
   [countedNotice]: ['gateway', 'flags'],
+  [spentSubject]: ['gateway'],
   [runOverNotice]: ['validation'],
   'models.>': ['model_server'],
   ...Object.fromEntries(services.map((service) => [`emr.rpc.${service}.any`, service === 'gateway' ? [] : [service]])),

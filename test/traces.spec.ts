@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { freePort } from '#embedded/ports.js';
+import { ownNats } from '#testing/nats.js';
 import { eventually } from './api.harness.js';
 import { OtlpReceiver, type ReceivedSpan } from './otlp.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -66,8 +70,11 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(async () => {
-  await suite.close();
-  await receiver.close();
+  try {
+    await suite.close();
+  } finally {
+    await receiver.close();
+  }
 });
 
 /** The one span of the trace with this name and kind. */
@@ -130,3 +137,26 @@ it('tells whose key it was and never the key, and nothing of probes', () => {
   expect(only(traces.registration, /^POST/, 2).attributes['emr.key_id']).toMatch(/^\w+/);
   expect(receiver.spans.filter(({ name }) => /livez|readyz|metrics$/.test(name))).toEqual([]);
 });
+
+it('is in the bundles that run in production', async () => {
+  const nats = await ownNats();
+  const environment = { NATS_URL: nats.url, KEY_PEPPER: key.padEnd(32, 'x'), HOST: '127.0.0.1', PORT: String(await freePort()) };
+  const traced = { ...environment, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url };
+  const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps/gateway/main.js')], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: traced,
+  });
+  const isTraced = (): boolean => receiver.spans.some(({ attributes }) => attributes['http.route'] === '/openapi.json');
+  try {
+    // It listens before it is ready; without the services there is nothing more to come.
+    await eventually(
+      () => fetch(`http://127.0.0.1:${environment.PORT}/openapi.json`).catch(() => null),
+      (response) => response?.status === 200,
+      15_000,
+    );
+    await eventually(() => Promise.resolve(isTraced()), Boolean, 10_000);
+  } finally {
+    child.kill('SIGKILL');
+    await nats.stop();
+  }
+}, 40_000);

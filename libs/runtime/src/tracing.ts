@@ -80,30 +80,26 @@ export class Tracing {
   private constructor(
     private readonly provider: TracerProvider,
     private readonly tracer: Tracer,
-    private readonly api: typeof import('@opentelemetry/api'),
+    private readonly otel: typeof import('./opentelemetry.js'),
   ) {}
 
   /** Null where no collector is configured. */
   static async start(service: string, config: ProcessConfig, logger: Logger): Promise<Tracing | null> {
     const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: share } = config;
     if (!endpoint) return null;
-    const [api, sdk, { OTLPTraceExporter }] = await Promise.all([
-      import('@opentelemetry/api'),
-      import('@opentelemetry/sdk-trace'),
-      import('@opentelemetry/exporter-trace-otlp-proto'),
-    ]);
-    const exporter = new OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
-    const provider = new sdk.TracerProvider({
+    const otel = await import('./opentelemetry.js');
+    const exporter = new otel.OTLPTraceExporter({ url: `${endpoint.replace(/\/+$/, '')}/v1/traces` });
+    const provider = new otel.TracerProvider({
       resource: resourceOf({ 'service.name': `emr-${service}`, 'service.namespace': 'emr', 'process.pid': process.pid }),
       // Whoever asks decides whether a trace is recorded, and this share of those that begin here.
-      sampler: new sdk.ParentBasedSampler({ root: new sdk.TraceIdRatioBasedSampler(share) }),
-      spanProcessors: [new sdk.BatchSpanProcessor({ exporter: telling(exporter, logger), scheduledDelayMillis: sendEveryMs })],
+      sampler: new otel.ParentBasedSampler({ root: new otel.TraceIdRatioBasedSampler(share) }),
+      spanProcessors: [new otel.BatchSpanProcessor({ exporter: telling(exporter, logger), scheduledDelayMillis: sendEveryMs })],
     });
-    return new Tracing(provider, provider.getTracer('enterprise-model-registry'), api);
+    return new Tracing(provider, provider.getTracer('enterprise-model-registry'), otel);
   }
 
   begin({ name, role, attributes, parent, links = [] }: SpanStart): Span {
-    const { ROOT_CONTEXT, SpanKind, trace } = this.api;
+    const { ROOT_CONTEXT, SpanKind, trace } = this.otel;
     const kinds: Record<Role, SpanKind> = {
       client: SpanKind.CLIENT,
       server: SpanKind.SERVER,

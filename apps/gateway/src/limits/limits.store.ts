@@ -8,9 +8,8 @@ import { Nats } from '#runtime/nats.js';
 import { GatewayConfig } from '../gateway.config.js';
 import { addressGroup } from './address-group.js';
 import { RateLimit } from './rate-limit.js';
-import { spentFrom } from './spent-message.js';
+import { spentFrom, spentSubject } from './spent-message.js';
 
-const subject = 'emr.gateway.spent';
 const tellEveryMs = 200;
 
 /**
@@ -40,12 +39,14 @@ export class Limits implements OnModuleDestroy {
       ['addresses', this.addresses],
       ['failures', this.failures],
     ]);
-    this.subscription = nats.connection.subscribe(subject, { callback: (_, { data }) => this.hear(data) });
+    this.subscription = nats.connection.subscribe(spentSubject, {
+      callback: (error, message) => (error ? undefined : this.hear(message.data)),
+    });
   }
 
   /** Counts a request of an address. Throws TOO_MANY_REQUESTS. */
   admitAddress(request: FastifyRequest): void {
-    if (!this.addresses.isOff) admit(this.addresses, addressGroup(request.ip), 'This address asks too often');
+    if (!this.addresses.isOff) admit(this.addresses, groupOf(request), 'This address asks too often');
   }
 
   /** Counts a request of a key, or of whoever has a token. Throws TOO_MANY_REQUESTS. */
@@ -56,14 +57,14 @@ export class Limits implements OnModuleDestroy {
   /** Throws TOO_MANY_REQUESTS where an address has shown too many wrong keys lately. */
   assertMayTry(request: FastifyRequest): void {
     if (this.failures.isIdle) return;
-    const seconds = this.failures.waitSeconds(addressGroup(request.ip), performance.now());
+    const seconds = this.failures.waitSeconds(groupOf(request), performance.now());
     if (seconds > 0) throw tooManyRequests('This address has shown too many wrong keys', seconds);
   }
 
   /** Counts a wrong key. Throws TOO_MANY_REQUESTS where there were too many before it: going on does not make the wait longer. */
   failed(request: FastifyRequest): void {
     this.assertMayTry(request);
-    this.failures.spend(addressGroup(request.ip), performance.now());
+    this.failures.spend(groupOf(request), performance.now());
   }
 
   onModuleDestroy(): void {
@@ -76,7 +77,7 @@ export class Limits implements OnModuleDestroy {
       const spent = counted.takeUntold();
       // What cannot be told is not told later: it has been refilled by then.
       if (spent.length > 0 && this.nats.connected)
-        this.nats.connection.publish(subject, JSON.stringify({ gateway: this.gateway, limit, spent }));
+        this.nats.connection.publish(spentSubject, JSON.stringify({ gateway: this.gateway, limit, spent }));
     }
   }
 
@@ -86,6 +87,9 @@ export class Limits implements OnModuleDestroy {
     this.shared.get(message.limit)?.spentElsewhere(message.spent, performance.now());
   }
 }
+
+/** A connection that is gone already has no address. */
+const groupOf = ({ ip }: FastifyRequest): string => addressGroup(ip ?? '');
 
 function admit(limit: RateLimit, subjectOf: string, refusal: string): void {
   const now = performance.now();

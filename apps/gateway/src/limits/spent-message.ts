@@ -1,5 +1,7 @@
 import { type Spent } from './rate-limit.js';
 
+export const spentSubject = 'emr.gateway.spent';
+
 /** What gateways tell each other of: which gateway spent how much of which limit. */
 export interface SpentMessage {
   gateway: string;
