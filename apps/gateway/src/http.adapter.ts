@@ -3,12 +3,14 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { type Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { AppError, type ErrorDetails, serviceUnavailable } from '#contracts/errors.js';
+import { AppError, type ErrorDetails } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
+import { type GatewayConfig } from './gateway.config.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
+import { Overload } from './overload.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
@@ -32,18 +34,30 @@ const processId = randomUUID();
 let requests = 0;
 const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
 
+/** Whoever looks at these decides about the process, and asks seldom. */
+const neverShed = new Set(['/livez', '/readyz', '/metrics']);
+
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Refused unread, for want of time. */
+    shed?: true;
+  }
+}
+
+type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_CONNECTIONS'>;
 type Route = unknown[];
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
 export class GatewayAdapter extends FastifyAdapter {
-  closing = false;
+  /** `draining`: whoever asks is answered, and told to open another connection next time; `closing`: nobody is served any more. */
+  phase: 'serving' | 'draining' | 'closing' = 'serving';
   /** Set before routes are made. */
   served: (handler: object) => RouteHandler | null = () => null;
 
   override beforeClose(): void {
-    this.closing = true;
+    this.phase = 'closing';
     super.beforeClose();
   }
 
@@ -84,7 +98,8 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapter {
+export function httpAdapter(logger: Logger, telemetry: Telemetry, { OVERLOAD_AFTER_MS, MAX_CONNECTIONS }: Limits): GatewayAdapter {
+  const overload = new Overload(OVERLOAD_AFTER_MS);
   const adapter = new GatewayAdapter({
     bodyLimit,
     // There is no middleware.
@@ -107,6 +122,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapte
     clientErrorHandler: refuseRaw,
   });
   const fastify = adapter.getInstance();
+  fastify.server.maxConnections = MAX_CONNECTIONS;
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
@@ -139,20 +155,28 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry): GatewayAdapte
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
-    else if (adapter.closing) sendError(reply.header('connection', 'close'), serviceUnavailable('gateway'));
-    else done();
+    else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
+    else if (overload.refuses() && !neverShed.has(request.routeOptions.url ?? '')) {
+      request.shed = true;
+      sendError(reply, notTaken('More is asked of the gateway than it can answer'));
+    } else {
+      if (adapter.phase === 'draining') void reply.header('connection', 'close');
+      done();
+    }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
     telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-    logger.info('request', {
-      request_id: request.id,
-      method: request.method,
-      route,
-      status: reply.statusCode,
-      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-      key_id: request.actor?.key_id,
-    });
+    // A line for each would cost more than the refusal saves; the metrics have their number.
+    if (!request.shed)
+      logger.info('request', {
+        request_id: request.id,
+        method: request.method,
+        route,
+        status: reply.statusCode,
+        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+        key_id: request.actor?.key_id,
+      });
     done();
   });
   return adapter;
@@ -210,3 +234,7 @@ function rawRefusalOf(code: string | undefined): AppError {
 }
 
 const malformed = (message: string, details: ErrorDetails | null = null): AppError => new AppError('MALFORMED_REQUEST', message, details);
+
+/** Whoever gets it may send the same again to any gateway: nothing of it was done. */
+const notTaken = (why: string): AppError =>
+  new AppError('SERVICE_UNAVAILABLE', `${why}; try again shortly`, { service: 'gateway', recorded: 'no' });

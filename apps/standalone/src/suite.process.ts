@@ -77,7 +77,8 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
       add(startFlags(flagsConfig)),
     ]);
     const gateway = await add(
-      startGateway(Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port })),
+      // Nobody balances the load of one process.
+      startGateway(Object.assign(new GatewayConfig(), common, secrets, { HOST: options.host, PORT: options.port, DRAIN_SECONDS: 0 })),
     );
     const probes = [registry, metrics, validation, flags].map(({ probe_port }) => probe_port);
     await Promise.all([rootOf(options.host, gateway.port), ...probes.map((port) => rootOf('127.0.0.1', port))].map(untilReady));

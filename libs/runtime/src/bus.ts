@@ -6,6 +6,9 @@ import { callerHeaders, currentCaller } from './caller.js';
 import { Nats } from './nats.js';
 import { Telemetry } from './telemetry.js';
 
+/** More would only be asked in vain: a service that answers in time has far fewer in hand, and one that hangs must not be waited for by all. */
+const maxWaiting = 500;
+
 interface Reply<Out> {
   response?: Out;
   err?: unknown;
@@ -18,6 +21,8 @@ interface Reply<Out> {
 @Injectable()
 export class Bus {
   private nextId = 0;
+  /** Requests without an answer yet, by service. */
+  private readonly waiting = new Map<string, number>();
 
   constructor(
     private readonly nats: Nats,
@@ -25,8 +30,8 @@ export class Bus {
   ) {}
 
   /**
-   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens or NATS is
-   * away, after `contract.timeout_ms` when the service hangs.
+   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
+   * away or 500 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
     const stop = this.telemetry.asked.startTimer({ subject: contract.subject });
@@ -50,10 +55,16 @@ export class Bus {
       throw new AppError('REQUEST_TOO_LARGE', 'The request is too large', { limit_bytes: limit });
 
     const headers = callerHeaders(currentCaller());
-    const message = await this.nats.connection.request(subject, payload, { timeout: timeout_ms, headers }).catch((error: unknown) => {
-      if (isUnavailable(error)) throw serviceUnavailable(service);
-      throw error;
-    });
+    const before = this.waiting.get(service) ?? 0;
+    if (before >= maxWaiting) throw serviceUnavailable(service);
+    this.waiting.set(service, before + 1);
+    const message = await this.nats.connection
+      .request(subject, payload, { timeout: timeout_ms, headers })
+      .catch((error: unknown) => {
+        if (isUnavailable(error)) throw serviceUnavailable(service);
+        throw error;
+      })
+      .finally(() => this.waiting.set(service, this.waiting.get(service)! - 1));
     const { response, err } = message.json<Reply<Out>>();
     if (err !== undefined && err !== null) throw errorFromBody(err) ?? new Error(`${subject} failed: ${JSON.stringify(err)}`);
     return response ?? raise(new Error(`${subject} answered nothing`));
