@@ -2,8 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   AckPolicy,
@@ -19,10 +17,10 @@ import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
-import { startPostgres } from '#embedded/postgres.js';
-import { createDatabase } from '#testing/database.js';
-import { lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
+import { ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
+import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
+import { TcpProxy } from './tcp-proxy.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
 /** What a child of this process is started with, so that none outlives it, however it ends. */
@@ -50,14 +48,10 @@ export interface FaultSuiteOptions {
   storeDir?: string;
   /** As an operator may have set the stream and its consumer before; the services keep both. */
   maxBytes?: number;
-}
-
-interface Postgres {
-  readonly url: string;
-  readonly pid: () => number;
-  readonly kill: () => Promise<void>;
-  readonly restart: () => Promise<void>;
-  readonly drop: () => Promise<void>;
+  /** What all processes are told beside the rest. */
+  environment?: Record<string, string>;
+  /** Whether the processes reach NATS and PostgreSQL through proxies, `toNats` and `toPostgres`. */
+  proxied?: boolean;
 }
 
 /** Messages are lent for a short time, so that nobody waits half a minute for what a dead replica had in hand. */
@@ -71,7 +65,7 @@ const duplicateWindowMs = 1_000;
 export class FaultSuite {
   private readonly children = new Map<string, ChildProcess>();
   private readonly ports = new Map<string, number>();
-  private readonly key = randomBytes(24).toString('hex');
+  readonly key = randomBytes(24).toString('hex');
   api!: Api;
   connection!: NatsConnection;
   private closing = false;
@@ -79,6 +73,9 @@ export class FaultSuite {
   private constructor(
     readonly nats: OwnNats,
     readonly postgres: Postgres,
+    private readonly environment: Record<string, string>,
+    readonly toNats: TcpProxy | undefined,
+    readonly toPostgres: TcpProxy | undefined,
   ) {}
 
   /** With all of them ready. */
@@ -87,15 +84,18 @@ export class FaultSuite {
     ownPostgres = false,
     storeDir,
     maxBytes = 256 * 1024 ** 2,
+    environment = {},
+    proxied = false,
   }: FaultSuiteOptions = {}): Promise<FaultSuite> {
     const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
-    const suite = new FaultSuite(nats, postgres);
+    const proxies = proxied ? [nats.port, Number(new URL(postgres.url).port)].map((port) => TcpProxy.to(port)) : [];
+    const suite = new FaultSuite(nats, postgres, environment, await proxies[0], await proxies[1]);
     try {
       suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
-      suite.api = new Api(`http://127.0.0.1:${suite.ports.get('gateway')}/api/models/enterprise`, suite.key);
+      suite.api = new Api(`${suite.rootOf('gateway')}/api/models/enterprise`, suite.key);
       await Promise.all(names.map((name) => suite.ready(name)));
       return suite;
     } catch (error) {
@@ -114,8 +114,8 @@ export class FaultSuite {
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
     const child = spawnNode([join(process.cwd(), 'dist/apps', name.replace(/-.*/, ''), 'main.js')], {
-      NATS_URL: this.nats.url,
-      DATABASE_URL: this.postgres.url,
+      NATS_URL: this.toNats?.between(this.nats.url) ?? this.nats.url,
+      DATABASE_URL: this.toPostgres?.between(this.postgres.url) ?? this.postgres.url,
       KEY_PEPPER: this.key,
       BOOTSTRAP_ADMIN_KEY: this.key,
       HOST: '127.0.0.1',
@@ -124,10 +124,21 @@ export class FaultSuite {
       PROBE_PORT: String(port),
       LOG_LEVEL: 'silent',
       FOLD_AFTER_SECONDS: foldAfterSeconds,
+      DRAIN_SECONDS: '0',
+      ...this.environment,
       ...environment,
     });
     this.children.set(name, child);
     return child;
+  }
+
+  /** All processes that were ever run. */
+  get names(): string[] {
+    return [...this.children.keys()];
+  }
+
+  rootOf(name: string): string {
+    return `http://127.0.0.1:${this.ports.get(name)}`;
   }
 
   signal(name: string, signal: NodeJS.Signals): void {
@@ -162,7 +173,7 @@ export class FaultSuite {
   async ready(name: string): Promise<void> {
     await eventually(
       () =>
-        fetch(`http://127.0.0.1:${this.ports.get(name)}/readyz`).then(
+        fetch(`${this.rootOf(name)}/readyz`).then(
           (response) => response.text(),
           (error: Error) => error.message,
         ),
@@ -236,6 +247,8 @@ export class FaultSuite {
     await this.connection?.close();
     await this.nats.stop();
     await this.postgres.drop();
+    await this.toNats?.close();
+    await this.toPostgres?.close();
   }
 
   private async makeStream(max_bytes: number): Promise<void> {
@@ -258,40 +271,4 @@ export class FaultSuite {
       ...consumerSettings,
     });
   }
-}
-
-async function sharedPostgres(): Promise<Postgres> {
-  const { url, drop } = await createDatabase();
-  const notOurs = (): never => {
-    throw new Error('The shared PostgreSQL is nobody’s to kill');
-  };
-  return { url, drop, pid: notOurs, kill: notOurs, restart: notOurs };
-}
-
-/** Waits for the disk as in production: what it has committed must outlive a kill. */
-async function killablePostgres(): Promise<Postgres> {
-  const dataDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'postgres-'));
-  let server = await startPostgres({ dataDir, port: lastingPort(), revive: false });
-  const { url, port } = server;
-  const pid = (): number => {
-    if (server.pid === undefined) throw new Error('PostgreSQL is down');
-    return server.pid;
-  };
-  return {
-    url,
-    pid,
-    async kill() {
-      process.kill(pid(), 'SIGKILL');
-      await server.stop();
-    },
-    async restart() {
-      await server.stop();
-      server = await startPostgres({ dataDir, port, revive: false });
-      if (server.port !== port) throw new Error(`Port ${port} was taken while PostgreSQL was down`);
-    },
-    async drop() {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
 }
