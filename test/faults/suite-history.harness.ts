@@ -126,19 +126,24 @@ export function changeFindings(changes: readonly Change[], audit: readonly Audit
   return found;
 }
 
-/** Whether at any time two versions of a name were stable. Entries of one request were committed together. */
+/** Whether at any time two versions of a name were stable. Entries of one request were committed together, when its last one was written. */
 export function stableFindings(audit: readonly Audited[]): string[] {
   const found: string[] = [];
   const stable = new Map<string, Set<string>>();
-  audit.forEach(({ subject_id, name, status, request_id }, index) => {
-    if (name === null) return;
-    const ofName = stable.get(name) ?? new Set();
-    stable.set(name, ofName);
-    if (status === 'stable') ofName.add(subject_id);
-    else ofName.delete(subject_id);
-    if (audit[index + 1]?.request_id !== request_id && ofName.size > 1)
-      found.push(`two stable versions of ${name} at once: ${[...ofName].sort().join(', ')}`);
-  });
+  const last = new Map(audit.map(({ request_id }, index) => [request_id, index]));
+  const requests = [...grouped(audit, ({ request_id }) => request_id)].sort(([a], [b]) => last.get(a)! - last.get(b)!);
+  for (const [, entries] of requests) {
+    for (const { subject_id, name, status } of entries) {
+      if (name === null) continue;
+      const ofName = stable.get(name) ?? new Set();
+      stable.set(name, ofName);
+      if (status === 'stable') ofName.add(subject_id);
+      else ofName.delete(subject_id);
+    }
+    for (const name of new Set(entries.map((entry) => entry.name)))
+      if (name !== null && stable.get(name)!.size > 1)
+        found.push(`two stable versions of ${name} at once: ${[...stable.get(name)!].sort().join(', ')}`);
+  }
   return found;
 }
 
