@@ -141,6 +141,10 @@ export class FaultSuite {
     return `http://127.0.0.1:${this.ports.get(name)}`;
   }
 
+  pidOf(name: string): number {
+    return this.children.get(name)!.pid!;
+  }
+
   signal(name: string, signal: NodeJS.Signals): void {
     this.children.get(name)?.kill(signal);
   }

@@ -23,6 +23,10 @@ export class GatewayConfig extends ProcessConfig {
   @Whole({ max: 10_000, optional: true })
   OVERLOAD_AFTER_MS = 50;
 
+  /** Requests under way at a time, but for those that are meant to wait; further ones are refused (503). 0: no limit. */
+  @Whole({ max: 100_000, optional: true })
+  MAX_UNDER_WAY = 512;
+
   /** Open connections, streams of OFREP among them; further ones are closed at once. */
   @Whole({ min: 10, max: 100_000, optional: true })
   MAX_CONNECTIONS = 10_000;

@@ -11,6 +11,7 @@ import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
 import { Overload } from './overload.js';
+import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
@@ -34,19 +35,12 @@ const processId = randomUUID();
 let requests = 0;
 const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
 
-/** Whoever looks at these decides about the process, and asks seldom. */
-const neverShed = new Set(['/livez', '/readyz', '/metrics']);
+/** Routes whose requests may take longer than a service is waited for: they are bounded each by itself. */
+const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|flags\/import)$/;
 
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Refused unread, for want of time. */
-    shed?: true;
-  }
-}
-
-type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_CONNECTIONS'>;
+type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_UNDER_WAY' | 'MAX_CONNECTIONS'>;
 type Route = unknown[];
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
@@ -98,8 +92,12 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry, { OVERLOAD_AFTER_MS, MAX_CONNECTIONS }: Limits): GatewayAdapter {
-  const overload = new Overload(OVERLOAD_AFTER_MS);
+export function httpAdapter(
+  logger: Logger,
+  telemetry: Telemetry,
+  { OVERLOAD_AFTER_MS, MAX_UNDER_WAY, MAX_CONNECTIONS }: Limits,
+): GatewayAdapter {
+  const overload = new Overload(OVERLOAD_AFTER_MS, MAX_UNDER_WAY);
   const adapter = new GatewayAdapter({
     bodyLimit,
     // There is no middleware.
@@ -123,6 +121,7 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, { OVERLOAD_AFT
   });
   const fastify = adapter.getInstance();
   fastify.server.maxConnections = MAX_CONNECTIONS;
+  shedBefore(fastify.server, overload, telemetry);
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
@@ -156,10 +155,11 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, { OVERLOAD_AFT
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
     else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
-    else if (overload.refuses() && !neverShed.has(request.routeOptions.url ?? '')) {
-      request.shed = true;
-      sendError(reply, notTaken('More is asked of the gateway than it can answer'));
-    } else {
+    else {
+      if (!meantToWait.test(request.routeOptions.url ?? '')) {
+        overload.entered();
+        reply.raw.once('close', overload.left);
+      }
       if (adapter.phase === 'draining') void reply.header('connection', 'close');
       done();
     }
@@ -167,16 +167,14 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, { OVERLOAD_AFT
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
     telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
-    // A line for each would cost more than the refusal saves; the metrics have their number.
-    if (!request.shed)
-      logger.info('request', {
-        request_id: request.id,
-        method: request.method,
-        route,
-        status: reply.statusCode,
-        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-        key_id: request.actor?.key_id,
-      });
+    logger.info('request', {
+      request_id: request.id,
+      method: request.method,
+      route,
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      key_id: request.actor?.key_id,
+    });
     done();
   });
   return adapter;
@@ -234,7 +232,3 @@ function rawRefusalOf(code: string | undefined): AppError {
 }
 
 const malformed = (message: string, details: ErrorDetails | null = null): AppError => new AppError('MALFORMED_REQUEST', message, details);
-
-/** Whoever gets it may send the same again to any gateway: nothing of it was done. */
-const notTaken = (why: string): AppError =>
-  new AppError('SERVICE_UNAVAILABLE', `${why}; try again shortly`, { service: 'gateway', recorded: 'no' });

@@ -9,6 +9,7 @@ class Loop {
   constructor(budget_ms = 50) {
     this.overload = new Overload(
       budget_ms,
+      0,
       () => this.now_ms,
       (ended) => this.ended.push(ended),
     );
@@ -59,5 +60,15 @@ describe('overload', () => {
   it('is never told of with a budget of 0', () => {
     const loop = new Loop(0);
     for (let passes = 0; passes < 100; passes++) expect(loop.pass(500, 10)).toBe(500);
+  });
+
+  it('is told of while too many requests are under way, and no longer', () => {
+    const overload = new Overload(0, 2);
+    overload.entered();
+    expect(overload.refuses()).toBe(false);
+    overload.entered();
+    expect(overload.refuses()).toBe(true);
+    overload.left();
+    expect(overload.refuses()).toBe(false);
   });
 });

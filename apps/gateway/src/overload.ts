@@ -6,22 +6,27 @@ const standing_ms = 500;
  * for as long as the pass before took, and waits for all that is read before it. Where passes have been longer than `budget_ms` without
  * a break for half a second, what is read in a pass after so long is refused: whoever is accepted waits for little more than two passes,
  * and a refusal costs a fraction of an answer. The first pass that ends in time ends it.
+ *
+ * What waits for others, a service or the stream, waits beside the event loop: so many requests at most are under way at a time.
  */
 export class Overload {
+  private underWay = 0;
   private began_ms: number | null = null;
   private ended_ms = 0;
   /** When everything that had come was last read in time. */
   private inTime_ms = 0;
 
-  /** `budget_ms` 0: nothing is ever refused. `afterPass` calls back when what is readable now has been read. */
+  /** 0: no limit of that kind. `afterPass` calls back when what is readable now has been read. */
   constructor(
     private readonly budget_ms: number,
+    private readonly maxUnderWay = 0,
     private readonly now: () => number = () => performance.now(),
     private readonly afterPass: (ended: () => void) => void = setImmediate,
   ) {}
 
   /** To be asked once for each request, as it is read. */
   refuses(): boolean {
+    if (this.maxUnderWay > 0 && this.underWay >= this.maxUnderWay) return true;
     if (this.budget_ms === 0) return false;
     const now = this.now();
     if (this.began_ms === null) {
@@ -33,6 +38,15 @@ export class Overload {
     }
     return now - this.began_ms > this.budget_ms && now - this.inTime_ms > standing_ms;
   }
+
+  /** A request that was not refused is under way, until `left`. */
+  entered(): void {
+    this.underWay += 1;
+  }
+
+  readonly left = (): void => {
+    this.underWay -= 1;
+  };
 
   private end(): void {
     this.ended_ms = this.now();

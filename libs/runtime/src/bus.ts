@@ -7,7 +7,7 @@ import { Nats } from './nats.js';
 import { Telemetry } from './telemetry.js';
 
 /** More would only be asked in vain: a service that answers in time has far fewer in hand, and one that hangs must not be waited for by all. */
-const maxWaiting = 500;
+const maxWaiting = 256;
 
 interface Reply<Out> {
   response?: Out;
@@ -31,7 +31,7 @@ export class Bus {
 
   /**
    * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
-   * away or 500 others wait for the same service, after `contract.timeout_ms` when the service hangs.
+   * away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
     const stop = this.telemetry.asked.startTimer({ subject: contract.subject });
