@@ -79,7 +79,7 @@ export class Reporting {
     const message = this.next();
     const { model_id, timing_ms, success, error } = this.plan.eventOf(message.slots[0]!);
     const query = new URLSearchParams({ timing_ms: String(timing_ms), success: String(success), ...(error && { error }) });
-    return [message, `/registry/${model_id}/inference?${query}`];
+    return [message, `/registry/${model_id}/inference?${query.toString()}`];
   }
 
   private async one(isOver: () => boolean): Promise<void> {

@@ -1,4 +1,4 @@
-import { isAlone, loadSeconds } from './load-options.harness.js';
+import { isAlone, loadSeconds, say } from './load-options.harness.js';
 import { type LoadSuite, startLoadSuite } from './load-suite.harness.js';
 import { closedLoop, OpenLoop, quantile, type Shots } from './open-loop.harness.js';
 import { memoryOf } from './process-watch.harness.js';
@@ -38,7 +38,7 @@ describe(`${times} times what can be answered`, () => {
         0.99,
       );
       const refused = answered.filter(({ status }) => status === 503);
-      console.log(
+      say(
         [
           `capacity ${capacity.toFixed(0)}/s; asked ${(times * capacity).toFixed(0)}/s`,
           `answered ${((taken.length * 1_000) / lastingMs).toFixed(0)}/s, refused ${((refused.length * 1_000) / lastingMs).toFixed(0)}/s`,

@@ -1,11 +1,11 @@
-import { loadSeconds } from './load-options.harness.js';
+import { loadSeconds, say } from './load-options.harness.js';
 import { type LoadSuite, startLoadSuite } from './load-suite.harness.js';
 import { OpenLoop, quantile } from './open-loop.harness.js';
 import { sampleOf } from './process-watch.harness.js';
 import { megabytes, type Sample, type Verdict, verdictOf } from './soak-verdict.harness.js';
 
 /** Well below what two cores can answer, and far above what one client asks. */
-const perSecond = 200;
+const perSecond = 100;
 const lastingMs = loadSeconds(4) * 1_000;
 const sampleEveryMs = Math.min(10_000, lastingMs / 8);
 const names = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
@@ -43,7 +43,7 @@ describe('a steady load', () => {
         answered.map(({ took_ms }) => took_ms),
         0.99,
       );
-      console.log([...verdicts.map(told), `${answered.length} requests, p99 ${p99.toFixed(1)} ms`].join('\n'));
+      say([...verdicts.map(told), `${answered.length} requests, p99 ${p99.toFixed(1)} ms`].join('\n'));
       expect(answered.filter(({ status }) => status !== 200)).toEqual([]);
       expect(verdicts.filter(({ wrong }) => wrong.length)).toEqual([]);
     },

@@ -29,7 +29,7 @@ async function replica(): Promise<{ nats: Nats; transport: NatsServer }> {
     await new Promise((resolve) => setTimeout(resolve, 3));
     return { answered: true };
   });
-  await new Promise<void>((resolve) => transport.listen(() => resolve()));
+  await new Promise<void>((resolve) => void transport.listen(() => resolve()));
   await nats.connection.flush();
   return { nats, transport };
 }
