@@ -58,8 +58,8 @@ export async function startProcesses(): Promise<SuiteProcesses> {
     const port = String(app === 'gateway' && !apps.get(app)?.length ? gatewayPort : await freePort());
     const child = launch(`dist/apps/${app}/main.js`, [], {
       environment: {
-        NATS_URL: nats.url,
-        DATABASE_URL: postgres.url,
+        NATS_URL: nats.urls[app],
+        ...(app !== 'gateway' && { DATABASE_URL: postgres.urls[app] }),
         KEY_PEPPER: key,
         BOOTSTRAP_ADMIN_KEY: key,
         LOG_LEVEL: 'warn',

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { transformFile } from '@swc/core';
 import esbuild from 'esbuild';
 
-const services = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
+export const services = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
 /** Their entries are bundled instead: see `bundle`. */
 const entries = new Set(services.map((app) => `apps/${app}/src/main.ts`));
 

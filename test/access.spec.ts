@@ -1,9 +1,11 @@
 import { connect } from 'node:net';
-import { roles, roleSuffices } from '#contracts/access.js';
+import { type ApiKey, roles, roleSuffices } from '#contracts/access.js';
 import { routeHandlers } from '#gateway/declared-routes.check.js';
+import { KeyUses } from '#gateway/key-use.store.js';
 import { ofrepBy } from '#gateway/ofrep/ofrep.decorator.js';
 import { isPublic, servedBy } from '#gateway/serves.decorator.js';
 import { type Api, eventually } from './api.harness.js';
+import { RawHttp } from './raw-http.harness.js';
 import { TestSuite } from './suite.harness.js';
 
 let suite: TestSuite;
@@ -136,6 +138,36 @@ describe('keys', () => {
     expect(JSON.stringify(await suite.api.data('/keys'))).not.toContain(created.key);
     await suite.api.data(`/keys/${created.key_id}`, { method: 'DELETE' });
     expect((await holder.send('/types')).status).toBe(401);
+  });
+
+  it('are told apart on one connection, also where it has shown another one before', async () => {
+    const body = { name: 'beside', role: 'viewer' };
+    const { key_id, key } = await suite.api.data<{ key_id: string; key: string }>('/keys', { method: 'POST', body });
+    const raw = new RawHttp(suite.suite.gateway.port, suite.admin_key);
+    const listKeys = async (shown: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${shown}` };
+      return (await raw.send({ method: 'GET', path: '/api/models/enterprise/keys', headers })).status;
+    };
+    const mistyped = key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
+    const asked: number[] = [];
+    // One after another they all go over the same connection.
+    for (const shown of [key, suite.admin_key, key, mistyped, key]) asked.push(await listKeys(shown));
+    await suite.api.data(`/keys/${key_id}`, { method: 'DELETE' });
+    asked.push(await listKeys(key), await listKeys(suite.admin_key));
+    raw.close();
+    expect(asked).toEqual([403, 200, 403, 401, 403, 401, 200]);
+  });
+
+  it('tell when they were last used, once the registry has heard of it', async () => {
+    const body = { name: 'used', role: 'viewer' };
+    const { key_id, key } = await suite.api.data<{ key_id: string; key: string }>('/keys', { method: 'POST', body });
+    const lastUsed = async (): Promise<string | null> =>
+      (await suite.api.data<ApiKey[]>('/keys')).find((listed) => listed.key_id === key_id)!.last_used_at;
+    expect(await lastUsed()).toBeNull();
+    const before = Date.now();
+    await suite.as(key).data('/types');
+    await suite.suite.gateway.app.get(KeyUses).tell();
+    expect(Date.parse((await lastUsed())!)).toBeGreaterThan(before - 1_000);
   });
 
   it('stop working when they expire', async () => {

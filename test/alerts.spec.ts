@@ -5,7 +5,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { type Alert, type AlertRule, factStream, type Silence } from '#contracts/alerts.js';
 import { type AuditEntry } from '#contracts/audit.js';
@@ -15,6 +15,7 @@ import { type Delivery, type Webhook } from '#contracts/webhooks.js';
 import { MetricsConfig } from '#metrics/metrics.config.js';
 import { startMetrics } from '#metrics/metrics.module.js';
 import { type RunningService } from '#runtime/service.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite, tickSeconds } from './suite.harness.js';
 
@@ -38,7 +39,7 @@ let answering = false;
 beforeAll(async () => {
   suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: new URL(suite.nats_url).host, maxReconnectAttempts: -1 });
+  connection = await connectTo(suite.nats_url, { maxReconnectAttempts: -1 });
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
   replicas.push(await startMetrics(configOfReplica()));
@@ -66,7 +67,7 @@ afterAll(async () => {
 
 const configOfReplica = (): MetricsConfig =>
   Object.assign(new MetricsConfig(), {
-    NATS_URL: suite.nats_url,
+    NATS_URL: suite.nats_urls.metrics,
     DATABASE_URL: suite.database_url,
     DATABASE_POOL_SIZE: 5,
     LOG_LEVEL: 'silent' as const,

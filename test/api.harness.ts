@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Role } from '#contracts/access.js';
 import { type Model, type NewModel } from '#contracts/registry.js';
+import { type OwnNats } from '#testing/nats.js';
 
 export interface Answer {
   status: number;
@@ -92,9 +93,14 @@ export class ReachableSuite {
     readonly root: string,
     readonly admin_key: string,
     readonly database_url: string,
-    readonly nats_url: string,
+    readonly nats_urls: OwnNats['urls'],
   ) {
     this.api = this.as(admin_key);
+  }
+
+  /** Of the user who may do everything. */
+  get nats_url(): string {
+    return this.nats_urls.operator;
   }
 
   as(key: string | null): Api {

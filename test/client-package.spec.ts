@@ -30,7 +30,13 @@ afterAll(async () => {
 async function run(code: string): Promise<string> {
   const file = join(directory, 'example.mjs');
   await writeFile(file, code);
-  const env = { PATH: process.env.PATH, NATS_URL: suite.nats_url, EMR_URL: suite.root, EMR_KEY: suite.admin_key, MODEL_ID: model_id };
+  const env = {
+    PATH: process.env.PATH,
+    NATS_URL: suite.nats_urls.publisher,
+    EMR_URL: suite.root,
+    EMR_KEY: suite.admin_key,
+    MODEL_ID: model_id,
+  };
   return (await execute(process.execPath, [file], { env, cwd: directory })).stdout;
 }
 

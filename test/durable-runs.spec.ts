@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { jetstream } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { factStream } from '#contracts/alerts.js';
 import { type Model } from '#contracts/registry.js';
@@ -14,6 +13,7 @@ import {
   subjectOfRun,
   type ValidationHistory,
 } from '#contracts/validation.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { Processes } from './processes.harness.js';
 
@@ -104,7 +104,7 @@ async function runner(): Promise<Replica> {
 
 /** What is told of these runs, as anybody else would hear it. */
 async function told(run_ids: string[]): Promise<RunEvent[]> {
-  const connection = await connect({ servers: new URL(processes.nats.url).host });
+  const connection = await connectTo(processes.nats.url);
   try {
     const consumer = await jetstream(connection).consumers.get(factStream.name, { filter_subjects: subjectOfRun('finished') });
     const { num_pending } = await consumer.info();

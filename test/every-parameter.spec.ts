@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { routeHandlers } from '#gateway/declared-routes.check.js';
 import { type Served } from '#gateway/served.js';
 import { servedBy } from '#gateway/serves.decorator.js';
+import { connectTo } from '#testing/nats.js';
 import { badJson, badQuery, type BadValue, bodyFields } from './bad-values.harness.js';
 import { failureOf, problemsOf, RawHttp, type RawRequest } from './raw-http.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -173,7 +173,14 @@ async function wrongAnswers(attempts: Attempt[]): Promise<string[]> {
 
 /** Every row of every table, but for what time alone changes, and how many events were taken. */
 async function state(): Promise<Record<string, string>> {
-  const tables = ['registry.models', 'registry.keys', 'registry.promotion_policy', 'registry.audit', 'flags.flags', 'flags.audit'];
+  const tables = [
+    'registry.models',
+    `(SELECT to_jsonb(k) - 'last_used_at' FROM registry.keys k)`,
+    'registry.promotion_policy',
+    'registry.audit',
+    'flags.flags',
+    'flags.audit',
+  ];
   tables.push('flags.evaluators');
   tables.push('flags.model_states', 'flags.bandit_pools');
   tables.push(
@@ -198,7 +205,7 @@ async function state(): Promise<Record<string, string>> {
     );
     seen[table] = rows[0]?.all ?? '';
   }
-  const connection = await connect({ servers: suite.nats_url });
+  const connection = await connectTo(suite.nats_url);
   const { state: stream } = await (await jetstreamManager(connection)).streams.info(inferenceStream.name);
   await connection.close();
   return { ...seen, events: String(stream.messages) };

@@ -1,9 +1,10 @@
 import { jetstream } from '@nats-io/jetstream';
-import { connect, headers as createHeaders, type NatsConnection } from '@nats-io/transport-node';
+import { headers as createHeaders, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics, type ModelHealth } from '#contracts/metrics.js';
 import { Nats } from '#runtime/nats.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -15,7 +16,7 @@ let database: pg.Client;
 beforeAll(async () => {
   suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: new URL(suite.nats_url).host, maxReconnectAttempts: -1 });
+  connection = await connectTo(suite.nats_url, { maxReconnectAttempts: -1 });
   database = new pg.Client({ connectionString: suite.database_url });
   await database.connect();
 });

@@ -61,10 +61,11 @@ it('no log holds a key, the pepper or a password', async () => {
     body: { name: 'to be kept secret', role: 'viewer' },
   });
   await linesOf('registry', 'asked-3');
-  const { password } = new URL(processes.database.url);
-  expect(password.length).toBeGreaterThan(10);
+  const addresses = [processes.database.urls.registry, processes.nats.urls.registry, processes.nats.urls.gateway];
+  const passwords = addresses.map((address) => new URL(address).password);
+  for (const password of passwords) expect(password.length).toBeGreaterThan(10);
   const everything = processes.outputOf('registry') + processes.outputOf('gateway');
-  for (const secret of [key, processes.admin_key, processes.pepper, password]) expect(everything).not.toContain(secret);
+  for (const secret of [key, processes.admin_key, processes.pepper, ...passwords]) expect(everything).not.toContain(secret);
 });
 
 it('a client that goes away in the middle of its body is no error of ours', async () => {

@@ -1,7 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -65,7 +65,7 @@ describe('when NATS loses everything it has stored', () => {
 describe('when an operator deletes the event stream by mistake', () => {
   it('it is made anew within ten seconds, and what comes then is counted', async () => {
     const { model_id } = await api.register();
-    const connection = await connect({ servers: new URL(suite.nats_url).host });
+    const connection = await connectTo(suite.nats_url);
     try {
       await (await jetstreamManager(connection)).streams.delete(inferenceStream.name);
     } finally {

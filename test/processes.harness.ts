@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createDatabase } from '#testing/database.js';
+import { createDatabase, servicesTemplate } from '#testing/database.js';
 import { ownNats } from '#testing/nats.js';
+import { type DatabaseRole } from '#embedded/postgres-roles.js';
 import { freePort } from '#embedded/ports.js';
 import { Api, eventually } from './api.harness.js';
 
@@ -16,6 +17,11 @@ export interface Ended {
   code: number | null;
   output: string;
 }
+
+/** The command that runs a script of dist. */
+export type Launch = (script: string) => [command: string, ...args: string[]];
+
+const fromDist: Launch = (script) => [process.execPath, join(process.cwd(), script)];
 
 /** Runs a script of dist until it ends by itself; kills it, and fails, when it does not. */
 export async function runToEnd(app: string, environment: Record<string, string>, withinMs = 15_000): Promise<Ended> {
@@ -44,19 +50,21 @@ export class Processes {
     readonly nats: Awaited<ReturnType<typeof ownNats>>,
     readonly database: Awaited<ReturnType<typeof createDatabase>>,
     private readonly environment: Record<string, string>,
+    private readonly launch: Launch,
   ) {}
 
   /** On a database and a nats-server of their own; none runs yet. */
-  static async prepare(environment: Record<string, string> = {}): Promise<Processes> {
-    const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
-    const processes = new Processes(nats, database, environment);
+  static async prepare(environment: Record<string, string> = {}, launch: Launch = fromDist): Promise<Processes> {
+    const [database, nats] = await Promise.all([createDatabase(servicesTemplate), ownNats()]);
+    const processes = new Processes(nats, database, environment, launch);
     for (const app of [...services, 'gateway', 'gateway-b', 'validation-b', 'flags-b'] as const) processes.ports.set(app, await freePort());
     return processes;
   }
 
   /** Starts an app, with more environment than the others have, and waits until it is ready. */
   async start(app: App, environment: Record<string, string> = {}): Promise<void> {
-    const child = spawn(process.execPath, [join(process.cwd(), 'dist/apps', app.replace(/-.*/, ''), 'main.js')], {
+    const [command, ...rest] = this.launch(`dist/apps/${app.replace(/-.*/, '')}/main.js`);
+    const child = spawn(command, rest, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...this.environmentOf(app), ...environment },
     });
@@ -75,10 +83,11 @@ export class Processes {
 
   environmentOf(app: App): Record<string, string> {
     const port = String(this.ports.get(app));
+    const service = app.replace(/-.*/, '') as 'gateway' | DatabaseRole;
     return {
       PATH: process.env.PATH ?? '',
-      NATS_URL: this.nats.url,
-      DATABASE_URL: this.database.url,
+      NATS_URL: this.nats.urls[service],
+      ...(service !== 'gateway' && { DATABASE_URL: this.database.urls[service] }),
       KEY_PEPPER: this.pepper,
       BOOTSTRAP_ADMIN_KEY: this.admin_key,
       HOST: '127.0.0.1',

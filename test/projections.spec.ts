@@ -1,8 +1,8 @@
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { type Model } from '#contracts/registry.js';
+import { connectTo } from '#testing/nats.js';
 import { type Answer, type Api, type ApiRequest, eventually } from './api.harness.js';
 import { TcpProxy } from './faults/tcp-proxy.harness.js';
 import { Processes, services } from './processes.harness.js';
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const start = (app: (typeof services)[number]): Promise<void> =>
-  processes.start(app, { DATABASE_URL: postgres.between(processes.database.url) });
+  processes.start(app, { DATABASE_URL: postgres.between(processes.database.urls[app]) });
 
 /** What every outage leaves answerable. */
 const reads = (): [string, ApiRequest?][] => [
@@ -266,7 +266,7 @@ describe('while NATS is down', () => {
 
 /** What a reader without metrics would be told. */
 async function publishedTotal(): Promise<number> {
-  const connection = await connect({ servers: processes.nats.url });
+  const connection = await connectTo(processes.nats.url);
   const entry = await (await new Kvm(jetstream(connection)).open('emr_health')).get(model.model_id);
   await connection.close();
   return entry?.json<{ metrics: { total_inferences: number } }>().metrics.total_inferences ?? 0;

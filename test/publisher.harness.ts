@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { jetstream } from '@nats-io/jetstream';
-import { connect, headers as createHeaders } from '@nats-io/transport-node';
+import { headers as createHeaders } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
+import { connectTo } from '#testing/nats.js';
 
 export interface Publisher {
   /** Publishes one message as a service that numbers them, and resolves once it is stored. */
@@ -10,7 +11,7 @@ export interface Publisher {
 }
 
 export async function publisher(nats_url: string): Promise<Publisher> {
-  const connection = await connect({ servers: new URL(nats_url).host, maxReconnectAttempts: -1 });
+  const connection = await connectTo(nats_url, { maxReconnectAttempts: -1 });
   const producer = randomUUID();
   let sequence = 0;
   return {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { type NatsConnection } from '@nats-io/transport-node';
 import { InferenceReporter } from '#client/inference-reporter.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { type Metrics } from '#contracts/metrics.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, type Answer, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -15,7 +16,7 @@ let connection: NatsConnection;
 beforeAll(async () => {
   suite = await TestSuite.start();
   api = suite.api;
-  connection = await connect({ servers: suite.nats_url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  connection = await connectTo(suite.nats_url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
 });
 afterAll(async () => {
   await connection.close();
@@ -57,7 +58,7 @@ async function limitStream(change: { max_msgs?: number; no_ack?: boolean }): Pro
 describe('while NATS is killed and comes back', () => {
   it('what the reporter reports and what the gateway acknowledges is counted exactly once', async () => {
     const [reported, recorded] = await Promise.all([api.register(), api.register()]);
-    const reporter = new InferenceReporter({ url: suite.nats_url });
+    const reporter = new InferenceReporter({ url: suite.nats_urls.publisher });
     let running = true;
     let acked = 0;
     let unknown = 0;

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import { factStream } from '#contracts/alerts.js';
 import { type AuditEntry } from '#contracts/audit.js';
 import { type Flag } from '#contracts/flags.js';
@@ -8,6 +7,7 @@ import { type Model } from '#contracts/registry.js';
 import { type RolloutAnalysis, type RolloutSimulation } from '#contracts/rollout-analysis.js';
 import { type RolloutDecision } from '#contracts/rollout-decision.js';
 import { type Rollout, subjectOfRollout } from '#contracts/rollouts.js';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { type Behaviour, Traffic } from './rollout-traffic.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -147,7 +147,7 @@ describe('a guarded rollout', () => {
     expect(await freeModel(story.candidate)).toMatchObject({ status: 'development', rollout_percentage: 0, rollout_id: null });
     expect(await freeModel(story.stable)).toMatchObject({ status: 'stable', rollout_percentage: 100, rollout_id: null });
 
-    const connection = await connect({ servers: suite.nats_url });
+    const connection = await connectTo(suite.nats_url);
     const streams = (await jetstreamManager(connection)).streams;
     const fact = await streams.getMessage(factStream.name, { last_by_subj: subjectOfRollout('rolled_back') });
     await connection.close();

@@ -7,13 +7,15 @@ import { Processes } from './processes.harness.js';
 let processes: Processes;
 let database: pg.Client;
 let api: Api;
+/** Of a second gateway. */
+let other: Api;
 let models: Model[];
 
 beforeAll(async () => {
   processes = await Processes.prepare({ SELECTION_TICK_SECONDS: '1', BREAKER_OPEN_SECONDS: '3' });
   await Promise.all((['registry', 'metrics', 'flags', 'flags-b'] as const).map((app) => processes.start(app)));
-  await processes.start('gateway');
-  api = processes.api;
+  await Promise.all((['gateway', 'gateway-b'] as const).map((app) => processes.start(app)));
+  [api, other] = [processes.api, processes.apiOf('gateway-b')];
   database = new pg.Client({ connectionString: processes.database.url });
   await database.connect();
   models = await Promise.all([0, 1].map((index) => api.registerAs('stable', { name: `Kept ${index}`, sport: 'FAULT' })));
@@ -74,14 +76,17 @@ it('counts every inference once although a replica is killed, and ticks once a s
   expect((await ticks()) - before).toBeLessThanOrEqual((Date.now() - began) / 900 + 1);
 });
 
-it('keeps a breaker over replicas that die, and lets it go by the clock while metrics is away', async () => {
+it('has a breaker at all gateways, keeps it over replicas that die, and lets it go by the clock while metrics is away', async () => {
   const { model_id } = models[1]!;
   const before = await placesOf(api);
+  expect(await placesOf(other)).toEqual(before);
   await report(model_id, false, 6);
-  await eventually(
-    () => placesOf(api),
-    (places) => !places.includes(model_id),
-  );
+  for (const gateway of [api, other])
+    await eventually(
+      () => placesOf(gateway),
+      (places) => !places.includes(model_id),
+    );
+  expect(await placesOf(other)).toEqual(await placesOf(api));
   await Promise.all([processes.end('flags-b', 'SIGKILL'), processes.end('metrics', 'SIGKILL')]);
   expect(await placesOf(api)).not.toContain(model_id);
   await processes.start('flags');

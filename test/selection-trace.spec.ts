@@ -128,22 +128,20 @@ function goodOf(learner: Learner): number {
   }).length;
 }
 
-/** How often a user was taken from a model that worked to another one, of two requests from a time on. */
-function flipsOf(served: Served[], from_ms: number, broke_ms: number): number {
+/** To where users were taken from a model that worked, of two requests from a time on. */
+function movesOf(served: Served[], from_ms: number, broke_ms: number): number[] {
   const where = new Map<string, number>();
-  let flips = 0;
   const looked = served.filter(({ at_ms }) => at_ms > from_ms).sort((a, b) => a.at_ms - b.at_ms);
-  for (const { user, arm, at_ms } of looked) {
+  return looked.flatMap(({ user, arm, at_ms }) => {
     const before = where.get(user) ?? arm;
     where.set(user, arm);
-    if (before !== arm && !(before === 0 && at_ms > broke_ms)) flips += 1;
-  }
-  return flips;
+    return before === arm || (before === 0 && at_ms > broke_ms) ? [] : [arm];
+  });
 }
 
 const mean = (values: number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-it('leaves the best of three model servers within 5 s of its breaking, moves nobody else, and loses less than plain Thompson and epsilon-greedy', async () => {
+it('leaves the best of three model servers within 5 s of its breaking, moves nobody else but to it while it is the best, and loses less than plain Thompson and epsilon-greedy', async () => {
   const { served, broke_ms } = await replay(async () => {
     const { port } = servers[0]!;
     await servers[0]!.close();
@@ -155,7 +153,10 @@ it('leaves the best of three model servers within 5 s of its breaking, moves nob
   const learnt_ms = broke_ms / 2;
   const learnt = served.filter(({ at_ms }) => at_ms > learnt_ms && at_ms < broke_ms);
   expect(learnt.filter(({ arm }) => arm === 0).length / learnt.length).toBeGreaterThan(0.9);
-  expect(flipsOf(served, learnt_ms, broke_ms)).toBe(0);
+  const moves = movesOf(served, learnt_ms, broke_ms);
+  expect(moves.filter((arm) => arm !== 0)).toEqual([]);
+  // The last of the learning: a share of the best that still grows by a hundredth takes two of 200 users along.
+  expect(moves.length).toBeLessThanOrEqual(0.02 * users);
 
   const most = (requests / 2) * (1 + (flakyEvery - 1) / flakyEvery);
   const regret = most - served.filter(({ good }) => good).length;

@@ -13,6 +13,6 @@ export async function storySuite(): Promise<ReachableSuite> {
     (content) => content !== '',
     30_000,
   );
-  const { root, admin_key, database_url, nats_url } = JSON.parse(text) as Record<string, string>;
-  return new ReachableSuite(root!, admin_key!, database_url!, nats_url!);
+  const { root, admin_key, database_url, nats_urls } = JSON.parse(text) as ReachableSuite;
+  return new ReachableSuite(root, admin_key, database_url, nats_urls);
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type RunningSuite, startSuite, type SuiteOptions } from '#standalone/suite.process.js';
-import { createDatabase } from '#testing/database.js';
+import { createDatabase, servicesTemplate } from '#testing/database.js';
 import { ownNats, type OwnNats } from '#testing/nats.js';
 import { ReachableSuite } from './api.harness.js';
 
@@ -20,23 +20,24 @@ export class TestSuite extends ReachableSuite {
     /** For another gateway beside the suite's. */
     readonly key_pepper: string,
   ) {
-    super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.url);
+    super(`http://127.0.0.1:${suite.gateway.port}`, admin_key, database_url, nats.urls);
   }
 
   /** With a database and a nats-server of its own, on ports that nobody else has. */
   static async start(options: Partial<SuiteOptions> = {}): Promise<TestSuite> {
-    const [database, nats] = await Promise.all([createDatabase(), ownNats()]);
+    const [database, nats] = await Promise.all([createDatabase(servicesTemplate), ownNats()]);
     const admin_key = `emr_test_${randomBytes(24).toString('hex')}`;
     const key_pepper = randomBytes(32).toString('hex');
     const suite = await startSuite({
       host: '127.0.0.1',
       port: 0,
-      database_url: database.url,
-      nats_url: nats.url,
+      database_urls: database.urls,
+      nats_urls: nats.urls,
       key_pepper,
       bootstrap_admin_key: admin_key,
       log_level: 'silent',
       allowed_networks: '127.0.0.0/8',
+      cors_origins: '',
       secrets_dir: '',
       health_tick_seconds: tickSeconds,
       validation_lease_seconds: leaseSeconds,

@@ -1,7 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { jetstream } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { factStream } from '#contracts/alerts.js';
 import { type Model } from '#contracts/registry.js';
@@ -10,6 +9,7 @@ import { type Expectation } from '#contracts/expectation.js';
 import { type TestCase } from '#contracts/test-case.js';
 import { type NightlyResult, type Run, type RunEvent, type RunResult, type ValidationHistory } from '#contracts/validation.js';
 import { startModelServer } from '../examples/model-server/server.mjs';
+import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -340,7 +340,7 @@ describe('a run that is under way', () => {
       () => details(started),
       ({ progress }) => progress.done === 2 && progress.total === 3,
     );
-    const connection = await connect({ servers: new URL(suite.nats_url).host });
+    const connection = await connectTo(suite.nats_url);
     const consumer = await jetstream(connection).consumers.get(factStream.name, { filter_subjects: 'emr.evt.validation.>' });
     const events: RunEvent[] = [];
     for await (const message of await consumer.consume()) {

@@ -2,6 +2,9 @@ import { type Arms, getTick, type Metrics, type Series, type Tick } from '#contr
 import { type Model } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { runAs, system } from '#runtime/caller.js';
+import { Logger } from '#runtime/logger.js';
+import { Nats } from '#runtime/nats.js';
+import { Telemetry } from '#runtime/telemetry.js';
 import { Sketch } from '#statistics/sketch.js';
 import { publisher } from './publisher.harness.js';
 import { type Api, eventually } from './api.harness.js';
@@ -130,7 +133,9 @@ describe('arms', () => {
 
   it('are told as counters and sketches whose differences are what came in between', async () => {
     const [one, two] = [await api.register(), await api.register()];
-    const bus = suite.suite.gateway.app.get(Bus);
+    const asFlags = { NATS_URL: suite.nats_urls.flags, NATS_REPLICAS: 1 };
+    const nats = await Nats.connect('flags', asFlags, Logger.create('test', 'silent'));
+    const bus = new Bus(nats, new Telemetry('test'));
     const tick = (): Promise<Tick> =>
       runAs(system('test'), () => bus.ask(getTick, { flag_key: 'ticking', model_ids: [one.model_id, two.model_id] }));
     const send = (model: Model, variant: string, timings: number[]): Promise<void> =>
@@ -142,6 +147,7 @@ describe('arms', () => {
     await send(one, 'stable', [10, 40, 40]);
     await counted(one, 5);
     const second = await tick();
+    await nats.close();
     const armOf = ({ arms }: Tick, model: Model, flag_key: string) =>
       arms.find((arm) => arm.model_id === model.model_id && arm.flag_key === flag_key)!;
     expect(second.arms).toHaveLength(4);

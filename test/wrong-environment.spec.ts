@@ -61,6 +61,7 @@ async function endOf(app: App | 'standalone', wrong: Record<string, string>): Pr
           PROBE_HOST: host,
           PROBE_PORT: '0',
           LOG_LEVEL: 'error',
+          ...(wrong.OIDC_AUDIENCE !== undefined && { OIDC_ISSUER: 'https://id.example.com' }),
         };
   return runToEnd(app, { ...others, ...wrong }, 60_000);
 }
@@ -90,6 +91,11 @@ it.each<[DataClass, variable: string, value: string]>([
   [MetricsConfig, 'WEBHOOK_ALLOWED_NETWORKS', 'http://x'],
   [RegistryConfig, 'BOOTSTRAP_ADMIN_KEY', `${secret} and a space`],
   [GatewayConfig, 'KEY_PEPPER', 'too short'],
+  [GatewayConfig, 'CORS_ORIGINS', 'https://*.example.com'],
+  [GatewayConfig, 'TRUSTED_PROXIES', 'proxy.internal'],
+  [GatewayConfig, 'OIDC_ISSUER', 'http://id.example.com'],
+  [GatewayConfig, 'OIDC_ALGORITHMS', 'RS256,HS256'],
+  [GatewayConfig, 'OIDC_ROLES', 'ml-admins=owner'],
   [StandaloneConfig, 'NATS_URL', 'nats://:::'],
   [StandaloneConfig, 'BOOTSTRAP_ADMIN_KEY', `"${secret}"`],
 ])('%p refuses a wrong %s, names it alone and does not repeat its value', (type, variable, value) => {
@@ -108,10 +114,14 @@ it.each<[DataClass, variable: string, value: string]>([
 });
 
 it('a wrong variable ends a service or the gateway with code 78 and a sentence that names it', async () => {
+  const wrongPassword = new URL(process.env.TEST_DATABASE_URL!);
+  wrongPassword.password = 'wrong';
   const cases: [App, string, string][] = [
     ['flags', 'NATS_URL', 'nats://:::'],
     ['flags', 'NATS_URL', `nats://emr:wrong@${guarded.url}`],
     ['gateway', 'NATS_URL', `nats://${guarded.url}`],
+    ['flags', 'DATABASE_URL', wrongPassword.href],
+    ['gateway', 'OIDC_AUDIENCE', ''],
     ['flags', 'PROBE_HOST', 'no-such-host.invalid'],
     ['gateway', 'PORT', takenPort],
   ];

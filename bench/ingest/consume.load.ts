@@ -1,6 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
+import { connectionOptions } from '#runtime/nats.js';
 import { beLoad } from './load-process.js';
 
 export interface ConsumeOptions {
@@ -16,7 +17,7 @@ export interface Consumed {
 const maxBuffered = 2_000;
 
 await beLoad(async ({ nats_url, durable, messages }: ConsumeOptions) => {
-  const connection = await connect({ servers: new URL(nats_url).host, noAsyncTraces: true });
+  const connection = await connect({ ...connectionOptions({ NATS_URL: nats_url }), noAsyncTraces: true });
   const consumer = await jetstream(connection).consumers.get(inferenceStream.name, durable);
   return async () => {
     let events = 0;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect, createInbox, headers as createHeaders, type MsgHdrs } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
+import { connectionOptions } from '#runtime/nats.js';
 import { beLoad } from './load-process.js';
 import { messageBodies, type Plan } from './planned-event.js';
 
@@ -30,7 +31,7 @@ const giveUpMs = 300_000;
 
 await beLoad(async ({ nats_url, subject, numbered, plan, per_message, messages, pace, occurred_at }: PublishOptions) => {
   const bodies = messageBodies(plan, per_message, occurred_at ?? new Date().toISOString());
-  const connection = await connect({ servers: new URL(nats_url).host, noAsyncTraces: true });
+  const connection = await connect({ ...connectionOptions({ NATS_URL: nats_url }), noAsyncTraces: true });
   const producer = randomUUID();
   const headersOf = (sequence: number): MsgHdrs => {
     const headers = createHeaders();

@@ -3,6 +3,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { type SuiteProcesses } from '../suite.processes.js';
+import { connectionOptions } from '#runtime/nats.js';
 import { startLoad } from './load-process.js';
 import { type Plan } from './planned-event.js';
 import { type Published, type PublishOptions } from './publish.load.js';
@@ -28,7 +29,7 @@ export class TestBed {
   ) {}
 
   static async of(suite: SuiteProcesses, rounds: number, seconds: number): Promise<TestBed> {
-    const connection = await connect({ servers: new URL(suite.nats_url).host, noAsyncTraces: true });
+    const connection = await connect({ ...connectionOptions({ NATS_URL: suite.nats_url }), noAsyncTraces: true });
     const database = new pg.Client({ connectionString: suite.database_url });
     await database.connect();
     return new TestBed(suite, rounds, seconds, connection, await jetstreamManager(connection), database);

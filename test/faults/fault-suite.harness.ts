@@ -13,11 +13,12 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { connect, nanos, type NatsConnection } from '@nats-io/transport-node';
+import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
-import { ownNats, type OwnNats } from '#testing/nats.js';
+import { type DatabaseRole } from '#embedded/postgres-roles.js';
+import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
 import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
@@ -91,7 +92,7 @@ export class FaultSuite {
     const proxies = proxied ? [nats.port, Number(new URL(postgres.url).port)].map((port) => TcpProxy.to(port)) : [];
     const suite = new FaultSuite(nats, postgres, environment, await proxies[0], await proxies[1]);
     try {
-      suite.connection = await connect({ servers: new URL(nats.url).host, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
@@ -113,9 +114,11 @@ export class FaultSuite {
     const port = this.ports.get(name) ?? (await freePort());
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
-    const child = spawnNode([join(process.cwd(), 'dist/apps', name.replace(/-.*/, ''), 'main.js')], {
-      NATS_URL: this.toNats?.between(this.nats.url) ?? this.nats.url,
-      DATABASE_URL: this.toPostgres?.between(this.postgres.url) ?? this.postgres.url,
+    const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
+    const through = (proxy: TcpProxy | undefined, url: string): string => proxy?.between(url) ?? url;
+    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
+      NATS_URL: through(this.toNats, this.nats.urls[app]),
+      ...(app !== 'gateway' && { DATABASE_URL: through(this.toPostgres, this.postgres.urls[app]) }),
       KEY_PEPPER: this.key,
       BOOTSTRAP_ADMIN_KEY: this.key,
       HOST: '127.0.0.1',

@@ -15,7 +15,10 @@ beforeAll(async () => {
   toNats = await TcpProxy.to(suite.nats.port);
   toPostgres = await TcpProxy.to(Number(new URL(suite.postgres.url).port));
   // The only replica, so that no other one makes up for what this one does not do.
-  await suite.run('metrics', { NATS_URL: toNats.between(suite.nats.url), DATABASE_URL: toPostgres.between(suite.postgres.url) });
+  await suite.run('metrics', {
+    NATS_URL: toNats.between(suite.nats.urls.metrics),
+    DATABASE_URL: toPostgres.between(suite.postgres.urls.metrics),
+  });
   await suite.ready('metrics');
 }, 60_000);
 afterAll(async () => {
@@ -68,7 +71,7 @@ describe(`with seed ${seed}`, () => {
       ]);
       const steps = schedule(random, all, lastingMs(disturbing), [50, 200], [200, 700]);
       // The producers' own way to NATS is as bad.
-      const nats_url = toNats.between(suite.nats.url);
+      const nats_url = toNats.between(suite.nats.urls.publisher);
       traffic = await Traffic.start(suite, { random, lasting_ms: lastingMs(disturbing), nats_url });
       const pieces = new Random(seed, 'pieces');
       await carryOut(

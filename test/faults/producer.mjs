@@ -15,8 +15,11 @@ const tickMs = 10;
 
 const bodies = readFileSync(plan, 'utf8').trimEnd().split('\n');
 const log = openSync(logFile, 'a');
+const { host, username, password } = new URL(address);
 const connection = await connect({
-  servers: new URL(address).host,
+  servers: host,
+  user: username,
+  pass: password,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 100,
   waitOnFirstConnect: true,
@@ -24,7 +27,7 @@ const connection = await connect({
   maxPingOut: 2,
 });
 
-const inbox = createInbox();
+const inbox = createInbox(`_INBOX.${username}`);
 const pending = new Map();
 const from = Number(first);
 let line = from;

@@ -28,7 +28,7 @@ export class Reporting {
     private readonly random: Random,
     private readonly plan: EventPlan,
   ) {
-    this.reporter = new InferenceReporter({ url: suite.nats.url });
+    this.reporter = new InferenceReporter({ url: suite.nats.urls.publisher, inbox_prefix: '_INBOX.publisher' });
   }
 
   static async prepare(suite: FaultSuite, client: BalancedClient, random: Random, lasting_ms: number): Promise<Reporting> {

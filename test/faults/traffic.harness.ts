@@ -54,7 +54,7 @@ export class Traffic {
 
   static async start(
     suite: FaultSuite,
-    { random, lasting_ms, producers = 2, nats_url = suite.nats.url }: TrafficOptions,
+    { random, lasting_ms, producers = 2, nats_url = suite.nats.urls.publisher }: TrafficOptions,
   ): Promise<Traffic> {
     const events = (rate * producers * mostEvents * (lasting_ms + 5_000)) / 2_000;
     const plan = new EventPlan(await suite.models(EventPlan.modelsFor(events)));

@@ -12,6 +12,7 @@ import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
 import { FlagsConfig } from './flags.config.js';
 import { FlagsHandlers } from './flags.handlers.js';
+import { FlagsMeasurements } from './flags.measurements.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
 import { ImportHandlers } from './import/import.handlers.js';
@@ -78,6 +79,7 @@ export class FlagsModule {
         ModelsStore,
         SelectionStore,
         SelectionSchedule,
+        FlagsMeasurements,
       ],
     };
   }

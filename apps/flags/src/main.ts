@@ -1,6 +1,10 @@
-import { readConfig } from '#runtime/config.js';
-import { runUntilSignal } from '#runtime/process.js';
+import { MigrationConfig, readConfig } from '#runtime/config.js';
+import { migrate } from '#runtime/database.module.js';
+import { runService } from '#runtime/process.js';
 import { FlagsConfig } from './flags.config.js';
-import { startFlags } from './flags.module.js';
+import { flagsSchema, startFlags } from './flags.module.js';
 
-await runUntilSignal(() => startFlags(readConfig(FlagsConfig, process.env)));
+await runService(process.argv[2], {
+  start: () => startFlags(readConfig(FlagsConfig, process.env)),
+  migrate: () => migrate(flagsSchema, readConfig(MigrationConfig, process.env).DATABASE_URL),
+});

@@ -8,6 +8,7 @@ import {
   KeyRotation,
   listKeys,
   NewKey,
+  pepperId,
   revokeKey,
   rotateKey,
 } from '#contracts/access.js';
@@ -78,7 +79,9 @@ export class AccessController {
 
   private learn(created: CreatedKey): CreatedKey {
     const { key_id, name, role, sports, names, expires_at, revoked_at, key } = created;
-    this.guard.learn({ key_id, name, role, scope: { sports, names }, expires_at, revoked_at, mac: keyMac(this.config.KEY_PEPPER, key) });
+    const { KEY_PEPPER } = this.config;
+    const hashed = { mac: keyMac(KEY_PEPPER, key), pepper_id: pepperId(KEY_PEPPER) };
+    this.guard.learn({ key_id, name, role, scope: { sports, names }, expires_at, revoked_at, ...hashed });
     return created;
   }
 }

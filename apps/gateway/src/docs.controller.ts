@@ -49,7 +49,10 @@ export class DocsController {
   docs(@Res({ passthrough: true }) reply: FastifyReply): string {
     void reply
       .type('text/html; charset=utf-8')
-      .header('content-security-policy', "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:");
+      .header(
+        'content-security-policy',
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+      );
     return page;
   }
 

@@ -1,5 +1,6 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Page } from '#contracts/page.js';
+import { answerBytes } from './answer-bytes.js';
 import { recordText } from './record-text.js';
 import { revisionsOf } from './serves.decorator.js';
 import { type Served } from './served.js';
@@ -17,20 +18,18 @@ export function sendAnswer({ isList }: Served, data: object, request: FastifyReq
     send(reply, `{"success":true,"data":[${texts}],"page":${JSON.stringify({ next_cursor })}}`);
     return;
   }
-  if (!('revision' in data)) {
-    send(reply, JSON.stringify({ success: true, data }));
-    return;
+  const { body, revision } = answerBytes(data);
+  if (revision !== null) {
+    reply.header('etag', `"${revision}"`);
+    if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
+      reply.code(304).send();
+      return;
+    }
   }
-  const revision = Number(data.revision);
-  reply.header('etag', `"${revision}"`);
-  if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
-    reply.code(304).send();
-    return;
-  }
-  send(reply, `{"success":true,"data":${recordText(data)}}`);
+  send(reply, body);
 }
 
-const send = (reply: FastifyReply, text: string): void => void reply.code(200).header('content-type', contentType).send(text);
+const send = (reply: FastifyReply, body: string | Buffer): void => void reply.code(200).header('content-type', contentType).send(body);
 
 /** Whether If-None-Match names the revision. Other servers' ETags in it are no mistake: they only do not match. */
 const isKnown = (revision: number, ifNoneMatch: string | undefined): boolean =>

@@ -16,11 +16,15 @@ import { HttpErrorFilter } from './http-errors.filter.js';
 import { IdempotencyStore } from './idempotency.store.js';
 import { InferenceController } from './inference.controller.js';
 import { InferencePublisher } from './inference.publisher.js';
+import { KeyUses } from './key-use.store.js';
 import { KeyGuard } from './key.guard.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { MetricsController } from './metrics.controller.js';
+import { Limits } from './limits/limits.store.js';
 import { ModelsController } from './models.controller.js';
+import { Tokens } from './oidc/tokens.store.js';
+import { Cors } from './ofrep/cors.js';
 import { FlagStreams } from './ofrep/flag-streams.store.js';
 import { OfrepController } from './ofrep/ofrep.controller.js';
 import { PoliciesController } from './policies.controller.js';
@@ -60,6 +64,9 @@ class SurfaceModule {
       providers: [
         { provide: GatewayConfig, useValue: config },
         KeyGuard,
+        KeyUses,
+        Limits,
+        Tokens,
         { provide: APP_GUARD, useExisting: KeyGuard },
         { provide: APP_FILTER, useClass: HttpErrorFilter },
         KnownModels,
@@ -81,7 +88,7 @@ export class GatewayModule {
       module: GatewayModule,
       imports: [SurfaceModule.with(config), RouterModule.register([{ path: prefix, module: SurfaceModule }])],
       controllers: [RootController, DocsController, OfrepController],
-      providers: [ApiDescription, FlagStreams],
+      providers: [ApiDescription, FlagStreams, { provide: Cors, useValue: new Cors(config.corsOrigins) }],
     };
   }
 }

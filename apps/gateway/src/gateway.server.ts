@@ -4,34 +4,21 @@ import { promisify } from 'node:util';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { toAppError } from '#runtime/errors.filter.js';
 import { listenAt } from '#runtime/listen.js';
 import { Logger } from '#runtime/logger.js';
 import { ProbeServer, Readiness } from '#runtime/probes.js';
 import { layFoundation, type Running, RuntimeModule } from '#runtime/service.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { Tracing } from '#runtime/tracing.js';
+import { admission } from './admission.provider.js';
 import { assertRolesDeclared } from './declared-routes.check.js';
 import { ApiDescription } from './docs.controller.js';
-import { type GatewayConfig } from './gateway.config.js';
+import { assertTokensAreComplete, type GatewayConfig } from './gateway.config.js';
 import { GatewayModule } from './gateway.module.js';
-import { sendError } from './http-errors.filter.js';
 import { httpAdapter } from './http.adapter.js';
-import { KeyGuard } from './key.guard.js';
-import { ofrepRoutes, receiveOfrep } from './ofrep/ofrep-routes.provider.js';
+import { ofrepRoutes } from './ofrep/ofrep-routes.provider.js';
 import { describeApi } from './openapi.document.js';
 import { servedRoutes } from './served-routes.provider.js';
-
-/** As the router matched them, so that no spelling of a path can pass for one of these. */
-const publicRoutes = new Set([
-  '/livez',
-  '/readyz',
-  '/metrics',
-  '/openapi.json',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui.css',
-  '/docs/swagger-ui-bundle.js',
-]);
 
 export interface RunningGateway extends Running {
   port: number;
@@ -43,13 +30,15 @@ export interface RunningGateway extends Running {
  * same port answers the probes.
  */
 export async function startGateway(config: GatewayConfig): Promise<RunningGateway> {
+  assertTokensAreComplete(config);
   const logger = Logger.create('gateway', config.LOG_LEVEL);
   const telemetry = new Telemetry('gateway');
+  telemetry.tracing = await Tracing.start('gateway', config, logger);
   const readiness = new Readiness();
   const { HOST, PORT } = config;
   const listening = <Listening>(listen: () => Promise<Listening>): Promise<Listening> => listenAt([HOST, 'HOST'], [PORT, 'PORT'], listen);
   const probes = await listening(() => ProbeServer.listen(HOST, PORT, readiness, telemetry));
-  const foundation = await layFoundation('gateway', config.NATS_URL, logger, telemetry, readiness);
+  const foundation = await layFoundation('gateway', config, logger, telemetry, readiness);
   // Without NATS it goes on answering from its projections. Were it not ready then, all gateways would be taken out of service at once.
   readiness.remove('nats');
 
@@ -69,18 +58,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   assertRolesDeclared(app);
   const [served, ofrep] = [servedRoutes(app, logger), ofrepRoutes(app, logger)];
   adapter.served = (handler) => served(handler) ?? ofrep(handler);
-  const guard = app.get(KeyGuard);
-  app
-    .getHttpAdapter()
-    .getInstance()
-    .addHook('onRequest', (request, reply, done) => {
-      try {
-        if (!publicRoutes.has(request.routeOptions.url ?? '') && !receiveOfrep(guard, request, reply)) guard.admit(request, reply);
-        if (!reply.sent) done();
-      } catch (error) {
-        sendError(reply, toAppError(error, logger));
-      }
-    });
+  app.getHttpAdapter().getInstance().addHook('onRequest', admission(app, logger));
   await app.init();
   app.get(ApiDescription).document = describeApi(app);
   await probes.close();
@@ -97,6 +75,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
       await drained(app.getHttpServer(), config.DRAIN_SECONDS);
       await app.close();
       await foundation.nats.close();
+      await telemetry.tracing?.close();
     },
   };
 }

@@ -8,8 +8,8 @@ import { isOfrepRoute } from './ofrep/ofrep-paths.js';
 
 const bodyLimitAccepted = 'a body of at most 768 KiB';
 
-/** Seconds: as long as somebody may keep one of too many streams open, another is no use. */
-const retryStreamsAfter = '60';
+/** Seconds to wait where there is too much under way: as long as that goes on, another request is no use. */
+const retryBusyAfter = 60;
 
 /** What Fastify itself refuses, in our words. Null: not one of its refusals. */
 export function refusalOf(error: unknown): AppError | null {
@@ -37,9 +37,9 @@ export function refusalOf(error: unknown): AppError | null {
 
 export function sendError(reply: FastifyReply, error: AppError): void {
   if (error.status === 503) reply.header('retry-after', '1');
+  if (error.status === 429) reply.header('retry-after', String(Number(error.details?.retry_after_seconds ?? retryBusyAfter)));
   if (isOfrepRoute(reply.request.routeOptions?.url)) {
     const { status, body } = ofrepErrorOf(error, (reply.request.params as { key?: string } | undefined)?.key);
-    if (status === 429 && !reply.hasHeader('retry-after')) reply.header('retry-after', retryStreamsAfter);
     if (body) reply.type('application/json');
     void reply.code(status).send(body ?? undefined);
     return;

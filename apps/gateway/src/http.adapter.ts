@@ -15,6 +15,7 @@ import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
+import { traceRequests } from './traced-requests.js';
 
 // Below NATS's 1 MB message limit, with room for what is added on the way.
 const bodyLimit = 768 * 1024;
@@ -26,6 +27,7 @@ const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 const headers = {
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
 };
@@ -40,7 +42,7 @@ const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|fla
 
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
-type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_UNDER_WAY' | 'MAX_CONNECTIONS'>;
+type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_UNDER_WAY' | 'MAX_CONNECTIONS' | 'trustedProxies'>;
 type Route = unknown[];
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
@@ -95,11 +97,12 @@ export class GatewayAdapter extends FastifyAdapter {
 export function httpAdapter(
   logger: Logger,
   telemetry: Telemetry,
-  { OVERLOAD_AFTER_MS, MAX_UNDER_WAY, MAX_CONNECTIONS }: Limits,
+  { OVERLOAD_AFTER_MS, MAX_UNDER_WAY, MAX_CONNECTIONS, trustedProxies }: Limits,
 ): GatewayAdapter {
   const overload = new Overload(OVERLOAD_AFTER_MS, MAX_UNDER_WAY);
   const adapter = new GatewayAdapter({
     bodyLimit,
+    trustProxy: trustedProxies.length > 0 && trustedProxies,
     // There is no middleware.
     skipMiddie: true,
     routerOptions: { maxParamLength },
@@ -114,8 +117,9 @@ export function httpAdapter(
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : nextRequestId();
     },
-    frameworkErrors: (error: unknown, _request: FastifyRequest, reply: FastifyReply) => {
-      sendError(reply, refusalOf(error) ?? malformed('The request is not well formed'));
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      // Comes before all hooks.
+      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
   });
@@ -150,6 +154,7 @@ export function httpAdapter(
       else done(unsupportedMediaType);
     });
   }
+  if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
@@ -166,7 +171,7 @@ export function httpAdapter(
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';
-    telemetry.httpRequests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {
       request_id: request.id,
       method: request.method,

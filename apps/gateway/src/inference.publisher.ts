@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { AckWindow, NotStoredError } from '#client/ack-window.js';
+import { AckWindow, type MessageIdentity, NotStoredError } from '#client/ack-window.js';
 import { EventBatches, messageOf } from '#client/event-batches.js';
 import { AppError } from '#contracts/errors.js';
-import { type InferenceItem } from '#contracts/inference.js';
+import { type InferenceItem, inferenceStream } from '#contracts/inference.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { Telemetry } from '#runtime/telemetry.js';
+import { currentSpan, type Span } from '#runtime/tracing.js';
 
 const giveUpMs = 2_000;
 /** Events of requests that arrive within this time of one another share a message: one acknowledgement answers them all. */
@@ -22,17 +24,22 @@ const maxErrorLength = 512;
 export class InferencePublisher {
   private readonly window: AckWindow;
   private readonly batches: EventBatches;
+  /** Of the requests whose inferences linger; a message that goes out because the next did not fit is linked to that one's too. */
+  private readonly spans: Span[] = [];
 
   constructor(
     nats: Nats,
     private readonly logger: Logger,
+    private readonly telemetry: Telemetry,
   ) {
-    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs });
-    this.batches = new EventBatches(lingerMs, (message) => this.window.send(message).catch((error: unknown) => this.unavailable(error)));
+    this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs, inbox_prefix: nats.inboxPrefix });
+    this.batches = new EventBatches(lingerMs, (message) => this.send(message, this.spans.splice(0)));
   }
 
   /** `received_at`: when the inference occurred if it does not say so itself. */
   publish(inference: InferenceItem, received_at: string): Promise<void> {
+    const span = currentSpan();
+    if (span) this.spans.push(span);
     return this.batches.add(eventOf(inference, received_at));
   }
 
@@ -45,11 +52,31 @@ export class InferencePublisher {
     for (let sequence = 0; sequence * maxNumbered < inferences.length; sequence++) {
       const places = inferences.slice(sequence * maxNumbered, (sequence + 1) * maxNumbered);
       const events = places.filter((inference) => inference !== undefined).map((inference) => eventOf(inference, received_at));
-      const sent = events.length ? this.window.send(messageOf(events), { producer, sequence }) : Promise.resolve();
-      const answered = sent.catch((error: unknown) => this.unavailable(error));
+      const span = currentSpan();
+      const answered = events.length ? this.send(messageOf(events), span ? [span] : [], { producer, sequence }) : Promise.resolve();
       settled.push(...places.map(() => answered));
     }
     return settled;
+  }
+
+  /** A message of one request is a part of its trace; one of several has a trace of its own that is linked to theirs. */
+  private async send(message: Uint8Array, spans: Span[], identity?: MessageIdentity): Promise<void> {
+    const [first] = spans;
+    const span =
+      first &&
+      this.telemetry.tracing?.begin({
+        name: `send ${inferenceStream.subject}`,
+        role: 'producer',
+        attributes: { 'messaging.system': 'nats', 'messaging.destination.name': inferenceStream.subject },
+        ...(spans.length === 1 ? { parent: first.traceparent } : { links: spans.map(({ place }) => place) }),
+      });
+    try {
+      await this.window.send(message, identity, span?.traceparent);
+      span?.end();
+    } catch (error) {
+      span?.end(error instanceof Error ? error.message : String(error));
+      this.unavailable(error);
+    }
   }
 
   private unavailable(error: unknown): never {

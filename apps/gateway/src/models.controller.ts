@@ -51,9 +51,9 @@ export class ModelsController {
 
   @Get('registry/:model_id')
   @Serves({ ...getModel, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get detailed information about a specific model' })
-  getModel(@Input() input: ModelRef, @Ages() say: SayAge): Promise<Model> {
+  getModel(@Input() input: ModelRef, @Ages() say: SayAge): Model | Promise<Model> {
     say(this.known.projection);
-    return this.known.require(input.model_id);
+    return this.known.inView(input.model_id) ?? this.known.require(input.model_id);
   }
 
   @Patch('registry/:model_id')

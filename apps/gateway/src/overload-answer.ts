@@ -1,7 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { AppError } from '#contracts/errors.js';
 import { type Telemetry } from '#runtime/telemetry.js';
-import { corsHeaders } from './ofrep/cors.js';
 import { ofrepErrorOf } from './ofrep/ofrep-error.js';
 import { isOfrepPath } from './ofrep/ofrep-paths.js';
 import { type Overload } from './overload.js';
@@ -20,7 +19,7 @@ const headersOf = (text: string): Record<string, string | number> => ({
   'retry-after': '1',
 });
 const headers = headersOf(body);
-const ofrepHeaders = { ...headersOf(ofrepBody), ...corsHeaders };
+const ofrepHeaders = headersOf(ofrepBody);
 
 /** Whoever looks at these decides about the process, and asks seldom. */
 const neverShed = new Set(['/livez', '/readyz', '/metrics']);
@@ -37,7 +36,7 @@ export function shedBefore(server: Server, overload: Overload, telemetry: Teleme
       serve!(request, response);
       return;
     }
-    telemetry.httpRequests.observe({ method: request.method, route: '(shed)', status: 503 }, 0);
+    telemetry.httpRequests.observe(0, request.method ?? '', '(shed)', 503);
     const isOfrep = isOfrepPath(request.url ?? '');
     response.writeHead(503, isOfrep ? ofrepHeaders : headers).end(isOfrep ? ofrepBody : body);
     // What of the body is still to come is read and dropped, so that the connection can go on.

@@ -4,6 +4,7 @@ import { type Model } from '#contracts/registry.js';
 import { type Policy, type SelectedModel, type Selection, type SelectionReason } from '#contracts/selection.js';
 import { type Evaluated } from '#evaluation/compiled-flag.js';
 import { type Choice, type Exclusion, type FlagChoice } from '#evaluation/selection/choose.js';
+import { lasting } from './answer-bytes.js';
 
 /** How many exclusions an answer lists. */
 const shownExclusions = 20;
@@ -24,13 +25,30 @@ export function flagChoiceOf(flag: Flag, { model_id, reason }: Evaluated): FlagC
   return { model_id, shares };
 }
 
-/** The answer to a request that a choice was made for; `by` is the flag that was asked and what it said. */
-export function selectionOf(
-  policy: Policy,
-  choice: Choice,
-  isWeighed: boolean,
-  by: { flag: Flag; evaluated: Evaluated } | null,
-): Selection {
+interface Decided {
+  /** The flag that was asked. */
+  flag: Flag;
+  /** And what it said. */
+  evaluated: Evaluated;
+}
+
+/** Of choices that are made once for many keys, for as long as those last. */
+const selections = new WeakMap<Choice, Selection>();
+
+/** The answer to a request that a policy other than `flag` has made a choice for; the same one as long as the choice is. */
+export function policySelection(policy: Policy, choice: Choice, isWeighed: boolean): Selection {
+  let selection = selections.get(choice);
+  if (!selection) {
+    selection = lasting(selectionOf(policy, choice, isWeighed, null));
+    selections.set(choice, selection);
+  }
+  return selection;
+}
+
+/** The answer to a request that a flag has made a choice for. */
+export const flagSelection = (choice: Choice, by: Decided): Selection => selectionOf('flag', choice, false, by);
+
+function selectionOf(policy: Policy, choice: Choice, isWeighed: boolean, by: Decided | null): Selection {
   const { chosen, fallbacks, fallback_from, propensity, excluded } = choice;
   return {
     ...selectedModel(chosen.model),

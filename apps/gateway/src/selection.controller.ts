@@ -20,7 +20,7 @@ import { Bus } from '#runtime/bus.js';
 import { Ages, type SayAge } from './ages.decorator.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
-import { flagChoiceOf, noEligibleModel, selectionOf } from './selection-answer.js';
+import { flagChoiceOf, flagSelection, noEligibleModel, policySelection } from './selection-answer.js';
 import { SelectionStore } from './selection.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
@@ -42,7 +42,7 @@ export class SelectionController {
     from: 'body',
     summary: 'Choose the model that serves a request, with those to fall back on',
   })
-  async select(@Input() input: SelectionRequest, @Ages() say: SayAge): Promise<Selection> {
+  select(@Input() input: SelectionRequest, @Ages() say: SayAge): Selection | Promise<Selection> {
     const { flag_key } = input;
     if (flag_key === undefined) {
       say(this.known.projection, this.store.breakers);
@@ -93,7 +93,7 @@ export class SelectionController {
     const choice = choose(targeting_key);
     if (!('chosen' in choice)) throw noEligibleModel([...choice.excluded, ...this.store.inOtherStatus(wanted)]);
     this.store.probe(choice.chosen.model.model_id);
-    return selectionOf(policy, choice, isWeighed, null);
+    return policySelection(policy, choice, isWeighed);
   }
 
   private async selectByFlag(flag_key: string, input: SelectionRequest): Promise<Selection> {
@@ -110,7 +110,7 @@ export class SelectionController {
     const choice = prepareChoice({ policy, candidates, weights: null, rest: null, flag: flagChoiceOf(flag, evaluated) })(targeting_key);
     if (!('chosen' in choice)) throw noEligibleModel(choice.excluded);
     this.store.probe(choice.chosen.model.model_id);
-    return selectionOf(policy, choice, false, { flag, evaluated });
+    return flagSelection(choice, { flag, evaluated });
   }
 
   /** The flag's own models, and to fall back on the stable ones of the same name, or of the same sport and type. */

@@ -21,7 +21,7 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
     const served = servedBy(handler);
     if (!served) return null;
     const { controller, method } = served;
-    const instance = app.get<Record<string, (...values: unknown[]) => Promise<object>>>(controller);
+    const instance = app.get<Record<string, (...values: unknown[]) => object | Promise<object>>>(controller);
     const target = instance[method]!;
     const sources = sourcesOf(controller.prototype as object, method);
     return (request, reply) => {
@@ -30,9 +30,9 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
         const actor = guard.authorise(served, request);
         const values = sources.map((source) => source(request, served, reply));
         // What it asks of services carries on who asked.
-        runAs({ request_id: request.id, actor }, () => target.apply(instance, values))
-          .then((answer) => sendAnswer(served, answer, request, reply))
-          .catch(fail);
+        const answer = runAs({ request_id: request.id, actor }, () => target.apply(instance, values));
+        if (answer instanceof Promise) answer.then((data: object) => sendAnswer(served, data, request, reply)).catch(fail);
+        else sendAnswer(served, answer, request, reply);
       } catch (error) {
         fail(error);
       }

@@ -1,5 +1,5 @@
 import { Text, Whole } from '#contracts/fields.js';
-import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
+import { isNetworkList, entriesOf, networksAccepted } from '#runtime/address.js';
 import { ServiceConfig } from '#runtime/config.js';
 import { type ErrorTypeRule } from './ingest/error-type.js';
 import { errorTypeRulesAccepted, isErrorTypeRules, readErrorTypeRules } from './ingest/error-types.js';
@@ -35,7 +35,7 @@ export class MetricsConfig extends ServiceConfig {
   }
 
   get webhookNetworks(): string[] {
-    return networkList(this.WEBHOOK_ALLOWED_NETWORKS);
+    return entriesOf(this.WEBHOOK_ALLOWED_NETWORKS);
   }
 
   get errorTypeRules(): ErrorTypeRule[] {

@@ -28,6 +28,7 @@ import { IngestStore } from './ingest/ingest.store.js';
 import { KnownModels } from './known-models.store.js';
 import { WindowsHandlers } from './windows/windows.handlers.js';
 import { MetricsConfig } from './metrics.config.js';
+import { MetricsMeasurements } from './metrics.measurements.js';
 import { Metrics1700000000001 } from './metrics.migration.js';
 import { DeadLettersHandlers } from './ingest/dead-letters.handlers.js';
 import { DeadLettersStore } from './ingest/dead-letters.store.js';
@@ -70,6 +71,7 @@ export class MetricsModule {
         { provide: MetricsConfig, useValue: config },
         { provide: ErrorTypes, useValue: new ErrorTypes(config.errorTypeRules) },
         KnownModels,
+        MetricsMeasurements,
         IngestStore,
         IngestConsumer,
         AuditStore,

@@ -38,4 +38,11 @@ export class KeyEntity {
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   revoked_at!: string | null;
+
+  @Column('timestamptz', { nullable: true, transformer: instant })
+  last_used_at!: string | null;
+
+  /** Of the pepper in `mac`; null: of whichever the registry had before it looked at this. */
+  @Column('text', { nullable: true })
+  pepper_id!: string | null;
 }

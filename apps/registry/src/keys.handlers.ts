@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Controller, type OnModuleInit } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, IsNull, Not } from 'typeorm';
 import {
   type ApiKey,
   createKey,
@@ -10,20 +10,25 @@ import {
   type KeyRef,
   type KeyRotation,
   keysView,
+  type KeyUse,
+  type KeyUseNoted,
   listKeys,
   type NewKey,
+  noteKeyUse,
+  pepperId,
   revokeKey,
   rotateKey,
 } from '#contracts/access.js';
 import { AppError, invalidInput, raise } from '#contracts/errors.js';
+import { newKeyText } from '#contracts/key-text.js';
 import { NoInput } from '#contracts/request.js';
 import { type Page } from '#contracts/page.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { ConfigError } from '#runtime/config.js';
 import { Outbox } from '#runtime/outbox.js';
 import { insertRow } from '#runtime/rows.js';
-import { newSecret } from './api-key.js';
 import { KeyEntity } from './key.entity.js';
 import { RegistryConfig } from './registry.config.js';
 
@@ -39,7 +44,8 @@ export class KeysHandlers implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    this.outbox.publish(keysView, async () => (await this.database.manager.find(KeyEntity)).map(recordOf));
+    await this.assertPepper();
+    this.outbox.publish(keysView, async () => (await this.database.manager.find(KeyEntity)).map((key) => this.recordOf(key)));
     const { BOOTSTRAP_ADMIN_KEY } = this.config;
     if (BOOTSTRAP_ADMIN_KEY) await runAs(system('bootstrap'), () => this.addBootstrapKey(BOOTSTRAP_ADMIN_KEY));
   }
@@ -89,6 +95,31 @@ export class KeysHandlers implements OnModuleInit {
     });
   }
 
+  /** Written at most once a minute for a key, however many gateways tell of it; neither a change of the key nor in the audit. */
+  @Answers(noteKeyUse)
+  async noteKeyUse({ key_ids }: KeyUse): Promise<KeyUseNoted> {
+    const [, noted] = await this.database.query<[unknown[], number]>(
+      `UPDATE registry.keys SET last_used_at = now()
+       WHERE key_id = ANY($1) AND (last_used_at IS NULL OR last_used_at < now() - interval '59 seconds')`,
+      [key_ids],
+    );
+    return { noted };
+  }
+
+  /** Under another pepper no key that there is would be known: every client would be refused, one by one and without a reason. */
+  private async assertPepper(): Promise<void> {
+    const pepper_id = pepperId(this.config.KEY_PEPPER);
+    await this.committed(async (manager) => {
+      if (await manager.existsBy(KeyEntity, { pepper_id: Not(pepper_id) }))
+        throw new ConfigError('KEY_PEPPER: it is another one than the keys in the database were hashed with');
+      const unmarked = await manager.findBy(KeyEntity, { pepper_id: IsNull() });
+      for (const key of unmarked) {
+        const marked = await manager.save(KeyEntity, { ...key, pepper_id });
+        await this.outbox.put(manager, keysView, this.recordOf(marked));
+      }
+    });
+  }
+
   private async committed<T>(change: (manager: EntityManager) => Promise<T>): Promise<T> {
     const result = await this.database.transaction(change);
     this.outbox.flush();
@@ -101,7 +132,7 @@ export class KeysHandlers implements OnModuleInit {
   }
 
   private async add(manager: EntityManager, { name, role, sports, names, expires_at }: NewKey): Promise<CreatedKey> {
-    const { key_id, prefix, key } = newSecret(randomBytes(36));
+    const { key_id, prefix, key } = newKeyText(this.config.KEY_KIND, randomBytes(36));
     const row: KeyEntity = {
       key_id,
       name,
@@ -114,17 +145,19 @@ export class KeysHandlers implements OnModuleInit {
       created_by: currentCaller().actor.name,
       expires_at: expires_at ? new Date(expires_at).toISOString() : null,
       revoked_at: null,
+      last_used_at: null,
+      pepper_id: pepperId(this.config.KEY_PEPPER),
     };
     await insertRow(manager, KeyEntity, row);
     await this.audit.write(manager, { action: 'key.created', subject_type: 'key', subject_id: key_id, before: null, after: shown(row) });
-    await this.outbox.put(manager, keysView, recordOf(row));
+    await this.outbox.put(manager, keysView, this.recordOf(row));
     return { ...shown(row), key };
   }
 
   private async save(manager: EntityManager, action: string, before: KeyEntity, after: KeyEntity): Promise<void> {
     await manager.save(KeyEntity, after);
     await this.audit.write(manager, { action, subject_type: 'key', subject_id: after.key_id, before: shown(before), after: shown(after) });
-    await this.outbox.put(manager, keysView, recordOf(after));
+    await this.outbox.put(manager, keysView, this.recordOf(after));
   }
 
   /** Replicas that start together add it once: the hash is unique. One that was revoked stays revoked. */
@@ -142,6 +175,8 @@ export class KeysHandlers implements OnModuleInit {
       created_by: 'bootstrap',
       expires_at: null,
       revoked_at: null,
+      last_used_at: null,
+      pepper_id: pepperId(this.config.KEY_PEPPER),
     };
     await this.committed(async (manager) => {
       const { identifiers } = await manager
@@ -160,13 +195,26 @@ export class KeysHandlers implements OnModuleInit {
         before: null,
         after: shown(row),
       });
-      await this.outbox.put(manager, keysView, recordOf(row));
+      await this.outbox.put(manager, keysView, this.recordOf(row));
     });
+  }
+
+  private recordOf({ key_id, name, role, sports, names, mac, pepper_id, expires_at, revoked_at }: KeyEntity): KeyRecord {
+    return {
+      key_id,
+      name,
+      role,
+      scope: { sports, names },
+      mac,
+      pepper_id: pepper_id ?? pepperId(this.config.KEY_PEPPER),
+      expires_at,
+      revoked_at,
+    };
   }
 }
 
 /** A key without its hash. */
-const shown = ({ key_id, name, role, sports, names, prefix, created_at, created_by, expires_at, revoked_at }: KeyEntity): ApiKey => ({
+const shown = ({
   key_id,
   name,
   role,
@@ -177,14 +225,17 @@ const shown = ({ key_id, name, role, sports, names, prefix, created_at, created_
   created_by,
   expires_at,
   revoked_at,
-});
-
-const recordOf = ({ key_id, name, role, sports, names, mac, expires_at, revoked_at }: KeyEntity): KeyRecord => ({
+  last_used_at,
+}: KeyEntity): ApiKey => ({
   key_id,
   name,
   role,
-  scope: { sports, names },
-  mac,
+  sports,
+  names,
+  prefix,
+  created_at,
+  created_by,
   expires_at,
   revoked_at,
+  last_used_at,
 });

@@ -1,6 +1,10 @@
-import { readConfig } from '#runtime/config.js';
-import { runUntilSignal } from '#runtime/process.js';
+import { MigrationConfig, readConfig } from '#runtime/config.js';
+import { migrate } from '#runtime/database.module.js';
+import { runService } from '#runtime/process.js';
 import { RegistryConfig } from './registry.config.js';
-import { startRegistry } from './registry.module.js';
+import { registrySchema, startRegistry } from './registry.module.js';
 
-await runUntilSignal(() => startRegistry(readConfig(RegistryConfig, process.env)));
+await runService(process.argv[2], {
+  start: () => startRegistry(readConfig(RegistryConfig, process.env)),
+  migrate: () => migrate(registrySchema, readConfig(MigrationConfig, process.env).DATABASE_URL),
+});

@@ -8,6 +8,7 @@ import { Outbox } from '#runtime/outbox.js';
 import { type RunningService, startService } from '#runtime/service.js';
 import { AppliedRolloutEntity } from './applied-rollout.entity.js';
 import { KeyEntity } from './key.entity.js';
+import { RegistryKeyUse1700000000030 } from './key-use.migration.js';
 import { KeysHandlers } from './keys.handlers.js';
 import { ModelChanges } from './model-changes.store.js';
 import { ModelEntity } from './model.entity.js';
@@ -19,6 +20,7 @@ import { PromotionPolicyHandlers } from './promotion-policy.handlers.js';
 import { PromotionPolicy1700000000015 } from './promotion-policy.migration.js';
 import { RegistryConfig } from './registry.config.js';
 import { RegistryHandlers } from './registry.handlers.js';
+import { RegistryMeasurements } from './registry.measurements.js';
 import { Registry1700000000001 } from './registry.migration.js';
 import { RetentionHandlers } from './retention.handlers.js';
 import { RetentionSchedule } from './retention.schedule.js';
@@ -29,7 +31,13 @@ import { RegistryRollouts1700000000022 } from './rollouts.migration.js';
 export const registrySchema: Schema = {
   name: 'registry',
   entities: [ModelEntity, PromotionPolicyEntity, KeyEntity, AppliedRolloutEntity, AuditEntity, OutboxEntity],
-  migrations: [Registry1700000000001, Registry1700000000002, PromotionPolicy1700000000015, RegistryRollouts1700000000022],
+  migrations: [
+    Registry1700000000001,
+    Registry1700000000002,
+    PromotionPolicy1700000000015,
+    RegistryRollouts1700000000022,
+    RegistryKeyUse1700000000030,
+  ],
 };
 
 @Module({})
@@ -48,6 +56,7 @@ export class RegistryModule {
         PromotionGate,
         RetentionStore,
         RetentionSchedule,
+        RegistryMeasurements,
       ],
     };
   }

@@ -10,7 +10,7 @@ const usage = `Usage: npm start [-- --demo [--speed N]]
   --demo       register example models, replay a real request trace, run a validation, print the metrics
   --speed N    replay the trace N times as fast as it was recorded (default 600; 1 takes an hour)
 
-Environment: PORT (8080), HOST (127.0.0.1), DATA_DIR (.data), BOOTSTRAP_ADMIN_KEY, DATABASE_URL, NATS_URL, LOG_LEVEL (warn)
+Environment: PORT (8080), HOST (127.0.0.1), DATA_DIR (.data), BOOTSTRAP_ADMIN_KEY, DATABASE_URL, NATS_URL, CORS_ORIGINS, LOG_LEVEL (warn)
 `;
 
 interface Arguments {
@@ -34,12 +34,13 @@ function readArguments(): Arguments {
   return { demo: values.demo ?? false, speed };
 }
 
-const banner = ({ url, root, key, dataDir }: Standalone): string => `
+const banner = ({ url, root, key, nats_url, dataDir }: Standalone): string => `
 Enterprise Model Registry is ready.
 
   REST      ${url}
   API docs  ${root}/docs
   Key       ${key}   (admin)
+  NATS      ${nats_url}   (to report inferences)
   Data      ${dataDir}
 
 Try it:

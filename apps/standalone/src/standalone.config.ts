@@ -1,6 +1,7 @@
 import { bearerSecret } from '#contracts/access.js';
+import { CorsOrigins } from '#gateway/gateway.config.js';
 import { OneOf, Text, Whole } from '#contracts/fields.js';
-import { DatabaseUrl, logLevels, NatsUrl } from '#runtime/config.js';
+import { CollectorUrl, DatabaseUrl, logLevels, NatsUrl } from '#runtime/config.js';
 
 /** What `npm start` may be told by its environment; everything has a default. */
 export class StandaloneConfig {
@@ -29,6 +30,14 @@ export class StandaloneConfig {
   @Text({ max: 1000, optional: true })
   VALIDATION_SECRETS_DIR?: string;
 
+  /** As the gateway's. */
+  @CorsOrigins()
+  CORS_ORIGINS = '';
+
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'warn';
+
+  /** Where traces go; without it there are none. */
+  @CollectorUrl()
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
 }

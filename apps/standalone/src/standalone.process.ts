@@ -4,9 +4,11 @@ import { join, resolve } from 'node:path';
 import pg from 'pg';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
-import { startNats } from '#embedded/nats.js';
+import { type RunningNats, startNats } from '#embedded/nats.js';
+import { natsUsers } from '#embedded/nats-users.js';
 import { freePort } from '#embedded/ports.js';
-import { startPostgres } from '#embedded/postgres.js';
+import { type RunningPostgres, startPostgres } from '#embedded/postgres.js';
+import { databaseRoles } from '#embedded/postgres-roles.js';
 import { connectionOptions } from '#runtime/nats.js';
 import { type Running } from '#runtime/service.js';
 import { loadSecrets } from './secrets.store.js';
@@ -18,9 +20,13 @@ export interface Standalone extends Running {
   url: string;
   root: string;
   key: string;
+  /** For services that report inferences. */
   nats_url: string;
   dataDir: string;
 }
+
+type NatsUrls = RunningNats['urls'];
+type DatabaseUrls = RunningPostgres['urls'];
 
 /** Something that the person at the terminal can mend; its message says how. */
 export class StartError extends Error {}
@@ -46,21 +52,23 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
     ]);
     // Settled, both of them: a server that is still starting could not be stopped.
     const servers = await Promise.allSettled([
-      config.DATABASE_URL ?? embeddedPostgres(dataDir, notice, stops),
-      config.NATS_URL ?? embeddedNats(dataDir, notice, stops),
+      config.DATABASE_URL ? sameForAll(databaseRoles, config.DATABASE_URL) : embeddedPostgres(dataDir, notice, stops),
+      config.NATS_URL ? sameForAll(natsUsers, config.NATS_URL) : embeddedNats(dataDir, notice, stops),
     ]);
-    const [database_url, nats_url] = servers.map(valueOf) as [string, string];
+    const [database_urls, nats_urls] = [valueOf(servers[0]), valueOf(servers[1])];
     if (port !== config.PORT) notice(`Port ${config.PORT} is taken; using ${port}.`);
     const key = config.BOOTSTRAP_ADMIN_KEY ?? secrets.bootstrap_admin_key;
     const suite = await startSuite({
       host: config.HOST,
       port,
-      database_url,
-      nats_url,
+      database_urls,
+      nats_urls,
       key_pepper: secrets.key_pepper,
       bootstrap_admin_key: key,
       log_level: config.LOG_LEVEL,
+      otlp_endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
       allowed_networks: allowedNetworks,
+      cors_origins: config.CORS_ORIGINS,
       secrets_dir: config.VALIDATION_SECRETS_DIR ?? '',
       health_tick_seconds: 10,
       validation_lease_seconds: 15,
@@ -70,24 +78,28 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
     });
     stops.push(() => suite.close());
     const root = rootOf(config.HOST, port);
-    return { url: `${root}/api/models/enterprise`, root, key, nats_url, dataDir, close };
+    return { url: `${root}/api/models/enterprise`, root, key, nats_url: nats_urls.publisher, dataDir, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function embeddedPostgres(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<string> {
-  const { url, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres'), onNotice });
+async function embeddedPostgres(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<DatabaseUrls> {
+  const { urls, stop } = await startPostgres({ dataDir: join(dataDir, 'postgres'), onNotice });
   stops.push(stop);
-  return url;
+  return urls;
 }
 
-async function embeddedNats(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<string> {
-  const { url, stop } = await startNats({ storeDir: join(dataDir, 'nats'), onNotice });
+async function embeddedNats(dataDir: string, onNotice: (line: string) => void, stops: (() => Promise<void>)[]): Promise<NatsUrls> {
+  const { urls, stop } = await startNats({ storeDir: join(dataDir, 'nats'), onNotice });
   stops.push(stop);
-  return url;
+  return urls;
 }
+
+/** A server of one's own, whose users are one's own too. */
+const sameForAll = <User extends string>(users: readonly User[], url: string): Record<User, string> =>
+  Object.fromEntries(users.map((user) => [user, url])) as Record<User, string>;
 
 function valueOf<Value>(settled: PromiseSettledResult<Value>): Value {
   if (settled.status === 'rejected') throw settled.reason;
@@ -120,7 +132,7 @@ async function assertReachablePostgres(url: string): Promise<void> {
 
 async function assertReachableNats(url: string): Promise<void> {
   try {
-    const connection = await connect({ ...connectionOptions(url), timeout: 5_000, reconnect: false });
+    const connection = await connect({ ...connectionOptions({ NATS_URL: url }), timeout: 5_000, reconnect: false });
     try {
       // Throws where there is no JetStream.
       await jetstreamManager(connection);

@@ -57,7 +57,7 @@ export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
   /** Whether there may be more. */
   private async relay(): Promise<boolean> {
     if (!this.nats.connected) return false;
-    if (!this.streamIsThere) await ensureFactStream(await this.nats.manager());
+    if (!this.streamIsThere) await ensureFactStream(this.nats);
     this.streamIsThere = true;
     return this.database.transaction(async (manager) => {
       const [lock] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [relayLock]);

@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Counter } from 'prom-client';
+import { type Counter } from 'prom-client';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type NightlyState, type NightlySummary } from '#contracts/validation.js';
 import { type Model } from '#contracts/registry.js';
@@ -48,11 +48,11 @@ export class NightlyExecutor implements OnModuleDestroy {
     private readonly logger: Logger,
     telemetry: Telemetry,
   ) {
-    this.missed = new Counter({
-      name: 'emr_validation_nights_missed_total',
-      help: 'Nights that had no validation, since no replica was there in time. Counted by one of the replicas.',
-      registers: [telemetry.registry],
-    });
+    this.missed = telemetry.counter(
+      'emr_validation_nights_missed_total',
+      'Nights that had no validation, since no replica was there in time. Counted by one of the replicas.',
+      [],
+    );
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -1,8 +1,12 @@
 import { type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
+import { headers as createHeaders } from '@nats-io/transport-node';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type RunRef, runQueue } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { Telemetry } from '#runtime/telemetry.js';
+import { placeOf, traceHeader } from '#runtime/trace-context.js';
+import { currentSpan } from '#runtime/tracing.js';
 import { RunExecutor } from './run.executor.js';
 import { ensureRunQueue } from './run-queue.stream.js';
 import { RunsStore } from './runs.store.js';
@@ -14,6 +18,7 @@ const ackWaitMs = 30_000;
 const heartbeatMs = 2_000;
 const pullMs = 10_000;
 const maxDelayMs = 10_000;
+const attributes = { 'messaging.system': 'nats', 'messaging.destination.name': runQueue.subject };
 
 /**
  * The queue of runs that wait: a message for each, until the run is over. It wakes a replica at once and goes on to another one when that dies.
@@ -33,6 +38,7 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly config: ValidationConfig,
     private readonly logger: Logger,
+    private readonly telemetry: Telemetry,
   ) {
     nats.onReconnect(() => this.messages?.stop());
   }
@@ -53,15 +59,22 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   /** Called after the run has been committed. Not waited for: without NATS it is found by who looks. */
   put(run_id: string): void {
     if (!this.nats.connected) return;
-    void this.nats.js.publish(runQueue.subject, JSON.stringify({ run_id } satisfies RunRef), { msgID: run_id }).catch((error: unknown) => {
-      this.logger.warn(`A run is not in the queue and will be found without: ${String(error)}`, 'runs');
-    });
+    const span = currentSpan()?.child({ name: `send ${runQueue.subject}`, role: 'producer', attributes });
+    const headers = createHeaders();
+    if (span) headers.set(traceHeader, span.traceparent);
+    this.nats.js.publish(runQueue.subject, JSON.stringify({ run_id } satisfies RunRef), { msgID: run_id, headers }).then(
+      () => span?.end(),
+      (error: unknown) => {
+        span?.end(String(error));
+        this.logger.warn(`A run is not in the queue and will be found without: ${String(error)}`, 'runs');
+      },
+    );
   }
 
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureRunQueue(await this.nats.manager(), ackWaitMs);
+        await ensureRunQueue(this.nats, ackWaitMs);
         const consumer = await this.nats.js.consumers.get(runQueue.name, runQueue.durable);
         const messages = await consumer.consume({
           max_messages: this.config.VALIDATION_MAX_RUNNING_PER_REPLICA,
@@ -87,12 +100,20 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private take(message: JsMsg): void {
-    const work = this.attend(message)
+    const place = placeOf(message.headers?.get(traceHeader));
+    // Linked, since whoever asked for the run has long been answered.
+    const span =
+      place && this.telemetry.tracing?.begin({ name: `process ${runQueue.subject}`, role: 'consumer', attributes, links: [place] });
+    const attend = (): Promise<void> => this.attend(message);
+    const work = (span ? span.run(attend) : attend())
       .catch((error: unknown) => {
         this.logger.failure('Could not look after a message of the queue of runs', error);
         message.nak(maxDelayMs);
       })
-      .finally(() => this.inHand.delete(work));
+      .finally(() => {
+        span?.end();
+        this.inHand.delete(work);
+      });
     this.inHand.add(work);
   }
 

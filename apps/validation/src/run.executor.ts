@@ -1,5 +1,5 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Gauge } from 'prom-client';
+import { type Counter } from 'prom-client';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type Model } from '#contracts/registry.js';
 import { runAs } from '#runtime/caller.js';
@@ -37,6 +37,7 @@ export class RunExecutor implements OnModuleDestroy {
   private filling: Promise<void> | undefined;
   private asked = false;
   private stopping: Promise<void> | undefined;
+  private readonly finished: Counter<'status'>;
 
   constructor(
     private readonly claims: RunClaims,
@@ -51,15 +52,13 @@ export class RunExecutor implements OnModuleDestroy {
     notices: RunNotices,
     telemetry: Telemetry,
   ) {
-    const { working } = this;
-    new Gauge({
-      name: 'emr_validation_runs_in_hand',
-      help: 'Validation runs that this replica runs now.',
-      registers: [telemetry.registry],
-      collect() {
-        this.set(working.size);
-      },
-    });
+    telemetry.gauge('emr_validation_runs_in_hand', 'Validation runs that this replica runs now.', () => [
+      { labels: {}, value: this.working.size },
+    ]);
+    this.finished = telemetry.counter('emr_validation_runs_finished_total', 'Validation runs that were run to their end, by result.', [
+      'status',
+    ]);
+    for (const status of ['passed', 'failed', 'error']) this.finished.inc({ status }, 0);
     notices.onOver((run_id) => this.working.get(run_id)?.callOff.abort());
   }
 
@@ -173,6 +172,7 @@ export class RunExecutor implements OnModuleDestroy {
     while (!signal.aborted) {
       try {
         await this.claims.complete(run);
+        this.finished.inc({ status: run.status });
         return;
       } catch (error) {
         this.logger.failure('Could not store a validation run; trying again', error, { run_id: run.run_id });

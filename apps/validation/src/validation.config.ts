@@ -1,6 +1,6 @@
 import { CronTime } from 'cron';
 import { Text, Whole } from '#contracts/fields.js';
-import { isNetworkList, networkList, networksAccepted } from '#runtime/address.js';
+import { isNetworkList, entriesOf, networksAccepted } from '#runtime/address.js';
 import { natsSubject, natsSubjectAccepted } from '#contracts/serving.js';
 import { ServiceConfig } from '#runtime/config.js';
 
@@ -64,6 +64,6 @@ export class ValidationConfig extends ServiceConfig {
   }
 
   get allowedNetworks(): string[] {
-    return networkList(this.VALIDATION_ALLOWED_NETWORKS);
+    return entriesOf(this.VALIDATION_ALLOWED_NETWORKS);
   }
 }

@@ -42,6 +42,7 @@ import { CaseRevisionEntity, TestCaseEntity } from './test-case.entity.js';
 import { TestCasesHandlers } from './test-cases.handlers.js';
 import { TestCasesStore } from './test-cases.store.js';
 import { ValidationConfig } from './validation.config.js';
+import { ValidationMeasurements } from './validation.measurements.js';
 import { Validation1700000000001 } from './validation.migration.js';
 import { ValidationSchedule } from './validation.schedule.js';
 
@@ -103,6 +104,7 @@ export class ValidationModule {
         NightlyExecutor,
         ValidationSchedule,
         RunRetentionSchedule,
+        ValidationMeasurements,
       ],
     };
   }

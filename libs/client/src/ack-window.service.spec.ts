@@ -7,7 +7,7 @@ import { DiscardPolicy, jetstreamManager, StorageType } from '@nats-io/jetstream
 import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
 import { freePort } from '#embedded/ports.js';
 import { natsBinary, systemLookup } from '#embedded/nats-binary.js';
-import { ownNats, type OwnNats } from '#testing/nats.js';
+import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { AckWindow, NotStoredError } from './ack-window.js';
 
 const stream = 'EMR_EVENTS';
@@ -55,7 +55,7 @@ describe('AckWindow', () => {
 
   beforeEach(async () => {
     nats = await ownNats();
-    connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100, waitOnFirstConnect: true });
+    connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100, waitOnFirstConnect: true });
   });
   afterEach(async () => {
     for (const window of windows.splice(0)) window.close();

@@ -11,6 +11,7 @@ import {
 import { inferenceSubject, producerHeader, sequenceHeader } from './event-contract.js';
 
 const messageIdHeader = 'Nats-Msg-Id';
+const traceHeader = 'traceparent';
 const sweepMs = 100;
 /** How long a message waits for its acknowledgement before it goes again: after the first time, the second, and from the third on. */
 const resendAfterMs = [500, 1_000, 2_000] as const;
@@ -79,6 +80,7 @@ export interface AckWindowStats {
 interface Pending {
   payload: Uint8Array;
   identity: MessageIdentity | undefined;
+  traceparent: string | undefined;
   /** Made once, so that a message that goes again is the same to the byte. Undefined while it waits for its turn. */
   headers: MsgHdrs | undefined;
   attempts: number;
@@ -132,14 +134,25 @@ export class AckWindow {
 
   /**
    * Resolves once JetStream has stored `payload`; rejects with a NotStoredError. Without an identity the message gets the next number of this
-   * window. While the window is full the message waits for its turn.
+   * window. While the window is full the message waits for its turn. `traceparent`: the span that the message is a part of, as W3C Trace Context
+   * has it.
    */
-  send(payload: Uint8Array, identity?: MessageIdentity): Promise<void> {
+  send(payload: Uint8Array, identity?: MessageIdentity, traceparent?: string): Promise<void> {
     if (this.closed) return this.refused('closed', 'no', 'The window is closed');
     if (!this.connected && this.giveUpMs !== null) return this.refused('disconnected', 'no', 'There is no connection to NATS');
     return new Promise((resolve, reject) => {
       const give_up_at = this.giveUpMs === null ? Infinity : performance.now() + this.giveUpMs;
-      const pending: Pending = { payload, identity, headers: undefined, attempts: 0, resend_at: 0, give_up_at, resolve, reject };
+      const pending: Pending = {
+        payload,
+        identity,
+        traceparent,
+        headers: undefined,
+        attempts: 0,
+        resend_at: 0,
+        give_up_at,
+        resolve,
+        reject,
+      };
       if (this.unacked.size < this.maxUnacked && this.waiting.length === 0) this.admit(pending);
       else this.waiting.push(pending);
       this.sweeper ??= setInterval(() => this.sweep(), sweepMs);
@@ -164,6 +177,7 @@ export class AckWindow {
     pending.headers.set(producerHeader, producer);
     pending.headers.set(sequenceHeader, String(sequence));
     pending.headers.set(messageIdHeader, `${producer}:${sequence}`);
+    if (pending.traceparent !== undefined) pending.headers.set(traceHeader, pending.traceparent);
     const token = (this.nextToken++).toString(36);
     this.unacked.set(token, pending);
     this.publish(token, pending);

@@ -1,6 +1,6 @@
 import { DiscardPolicy, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { ownNats, type OwnNats } from '#testing/nats.js';
+import { type NatsConnection } from '@nats-io/transport-node';
+import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { NotStoredError } from './ack-window.js';
 import { InvalidEventError } from './inference-event.js';
 import { InferenceReporter, type InferenceReporterOptions } from './inference-reporter.js';
@@ -12,7 +12,7 @@ let reporters: InferenceReporter[] = [];
 
 beforeEach(async () => {
   nats = await ownNats();
-  connection = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
 });
 afterEach(async () => {
   await Promise.all(reporters.map((reporter) => reporter.close(0)));

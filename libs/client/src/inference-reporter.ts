@@ -14,7 +14,7 @@ export interface InferenceReporterOptions {
   url: string;
   /** What else the NATS client takes: certificates, tokens, more servers. */
   nats?: NodeConnectionOptions;
-  /** What the account may subscribe to, where it is not `_INBOX.>`: acknowledgements come to `<inbox_prefix>.…`. */
+  /** What the account may subscribe to: acknowledgements come to `<inbox_prefix>.…`. Default `_INBOX.<user>`, with a user in `url`, else `_INBOX`. */
   inbox_prefix?: string;
   /** The least time between two messages that are not full: an event that comes in it waits for others. Default 5. */
   linger_ms?: number;
@@ -197,7 +197,7 @@ export class InferenceReporter {
         if (this.stopped) return await this.connection.close();
         this.connected = true;
         void this.followStatus(this.connection);
-        this.window.resolve(new AckWindow(this.connection, { inbox_prefix: this.options.inbox_prefix }));
+        this.window.resolve(new AckWindow(this.connection, { inbox_prefix: inboxPrefix(this.options) }));
         await this.connection.closed();
         this.window = new Later();
       } catch (error) {
@@ -252,13 +252,20 @@ class Later<Value> {
   }
 }
 
-function connectionOptions({ url, nats, inbox_prefix }: InferenceReporterOptions): NodeConnectionOptions {
+function inboxPrefix({ url, inbox_prefix }: InferenceReporterOptions): string | undefined {
+  const { username } = new URL(url);
+  return inbox_prefix ?? (/^[\w-]+$/.test(username) ? `_INBOX.${username}` : undefined);
+}
+
+function connectionOptions(options: InferenceReporterOptions): NodeConnectionOptions {
+  const { url, nats } = options;
+  const prefix = inboxPrefix(options);
   const { protocol, host, username, password } = new URL(url);
   return {
     servers: host,
     ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
     ...(protocol === 'tls:' && { tls: {} }),
-    ...(inbox_prefix !== undefined && { inboxPrefix: inbox_prefix }),
+    ...(prefix !== undefined && { inboxPrefix: prefix }),
     name: 'inference-reporter',
     timeout: connectTimeoutMs,
     reconnectTimeWait: reconnectMs,

@@ -1519,6 +1519,11 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, as far as was written down: once a minute. Null: not yet.
+             */
+            last_used_at: string | null;
         };
         AppliesTo: {
             model_id?: string | null;
@@ -1847,6 +1852,11 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, as far as was written down: once a minute. Null: not yet.
+             */
+            last_used_at: string | null;
             /** @description The secret. It is shown this once and stored only as a keyed hash. */
             key: string;
         };

@@ -99,6 +99,9 @@ export class ApiKey {
 
   @Instant({ nullable: true })
   revoked_at!: string | null;
+
+  @Instant({ nullable: true, description: 'When it was last used, as far as was written down: once a minute. Null: not yet.' })
+  last_used_at!: string | null;
 }
 
 export class CreatedKey extends ApiKey {
@@ -120,11 +123,23 @@ export class KeyRotation extends KeyRef {
   overlap_minutes?: number;
 }
 
+/** Keys that were used since their user last said so. */
+export class KeyUse {
+  @Texts({ max: 40, min_items: 1, max_items: 1_000 })
+  key_ids!: string[];
+}
+
+export class KeyUseNoted {
+  @Whole({ description: 'Of how many keys it was written down.' })
+  noted!: number;
+}
+
 export class KeyPage extends pageOf(ApiKey) {}
 
 export const listKeys = request('registry.list_keys', { input: NoInput, output: KeyPage });
 export const createKey = request('registry.create_key', { input: NewKey, output: CreatedKey });
 export const rotateKey = request('registry.rotate_key', { input: KeyRotation, output: CreatedKey });
+export const noteKeyUse = request('registry.note_key_use', { input: KeyUse, output: KeyUseNoted });
 export const revokeKey = request('registry.revoke_key', { input: KeyRef, output: ApiKey });
 
 /** What can be sent as `Authorization: Bearer …` by every client and typed into every shell between quotes. */
@@ -138,9 +153,13 @@ export const bearerSecret = {
 /** What is stored and looked up instead of a key: HMAC-SHA-256(pepper, key) in hex. One fast hash is enough for 256 random bits. */
 export const keyMac = (pepper: string, key: string): string => createHmac('sha256', pepper).update(key).digest('hex');
 
-/** What a gateway needs to authenticate: `mac` is HMAC-SHA-256(pepper, secret) in hex. */
+/** Tells one pepper from another, and nothing of either. No key has a space: this is the hash of none. */
+export const pepperId = (pepper: string): string => keyMac(pepper, 'which pepper').slice(0, 16);
+
+/** What a gateway needs to authenticate: `mac` is HMAC-SHA-256(pepper, secret) in hex, `pepper_id` of that pepper. */
 export interface KeyRecord extends Actor {
   mac: string;
+  pepper_id: string;
   expires_at: string | null;
   revoked_at: string | null;
 }

@@ -122,6 +122,10 @@ export const ownedByRollout = (subject: string, rollout_id: string): AppError =>
 export const serviceUnavailable = (service: string): AppError =>
   new AppError('SERVICE_UNAVAILABLE', `The ${service} service is not available; try again shortly`, { service });
 
+/** `retry_after_seconds` is also the Retry-After of the answer. */
+export const tooManyRequests = (message: string, retry_after_seconds: number): AppError =>
+  new AppError('TOO_MANY_REQUESTS', `${message}; try again in ${retry_after_seconds} s`, { retry_after_seconds });
+
 /** Throws STALE_REVISION when If-Match was given and names other revisions than the present one. */
 export function assertRevision(subject: string, current: number, if_match: number[] | undefined): void {
   if (!if_match || if_match.includes(current)) return;

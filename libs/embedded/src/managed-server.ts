@@ -29,6 +29,8 @@ export interface StartOptions {
 export interface Invocation {
   command: string;
   args: readonly string[];
+  /** Besides what every server gets. */
+  env?: Readonly<Record<string, string>> | undefined;
   uid?: number | undefined;
   gid?: number | undefined;
 }
@@ -179,14 +181,14 @@ async function startSomewhere(plan: ServerPlan, preferred: number | undefined): 
 async function startOnce(plan: ServerPlan, port: number): Promise<ChildProcess> {
   plan.clear();
   const logFile = join(plan.directory, 'server.log');
-  const { command, args, uid, gid } = plan.invoke(port);
+  const { command, args, env, uid, gid } = plan.invoke(port);
   const log = openLog(logFile);
   const child = spawn(command, args, {
     cwd: '/',
     // A group of its own: Ctrl-C at the terminal must reach the services first, and they end their servers last.
     detached: true,
     stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC', ...env },
     ...(uid === undefined ? {} : { uid, gid }),
   });
   closeSync(log);

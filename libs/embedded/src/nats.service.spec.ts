@@ -1,8 +1,10 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { isAlive, killHard, newDirectory, occupy, type Owner, removeDirectory, startOwner, until } from './embedded.harness.js';
 import { type RunningServer } from './managed-server.js';
-import { type NatsOptions, startNats, stopOrphanedNats } from './nats.js';
+import { type NatsOptions, type RunningNats, startNats, stopOrphanedNats } from './nats.js';
 import { freePort } from './ports.js';
 
 describe('the embedded nats-server', () => {
@@ -10,7 +12,7 @@ describe('the embedded nats-server', () => {
   const servers: RunningServer[] = [];
   const owners: Owner[] = [];
 
-  const start = async (options: Partial<NatsOptions> = {}): Promise<RunningServer> => {
+  const start = async (options: Partial<NatsOptions> = {}): Promise<RunningNats> => {
     const server = await startNats({ storeDir: directory, ...options });
     servers.push(server);
     return server;
@@ -23,7 +25,8 @@ describe('the embedded nats-server', () => {
     return { owner, pid: Number(pid), url };
   };
   const withConnection = async <Result>(url: string, use: (connection: NatsConnection) => Promise<Result>): Promise<Result> => {
-    const connection = await connect({ servers: url, reconnect: false });
+    const { host, username, password } = new URL(url);
+    const connection = await connect({ servers: host, user: username, pass: password, reconnect: false });
     try {
       return await use(connection);
     } finally {
@@ -66,7 +69,16 @@ describe('the embedded nats-server', () => {
     const server = await start({ port });
     stranger.close();
     expect(server.port).toBeGreaterThan(port);
-    expect(server.url).toBe(`nats://127.0.0.1:${server.port}`);
+    expect(new URL(server.url).port).toBe(String(server.port));
+  });
+
+  it('knows nobody without a password, keeps passwords to its owner, and has the same ones after a restart', async () => {
+    const first = await start();
+    await expect(connect({ servers: `127.0.0.1:${first.port}`, reconnect: false })).rejects.toThrow(/Authorization/i);
+    expect(statSync(join(directory, 'passwords.json')).mode & 0o777).toBe(0o600);
+    await first.stop();
+    const second = await start({ port: first.port });
+    expect(second.urls).toEqual(first.urls);
   });
 
   it('refuses a second owner while the first one lives', async () => {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type RunningServer, type ServerPlan, startManaged, type StartOptions, stopOrphan } from './managed-server.js';
 import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.js';
+import { type DatabaseRole, makeRoles, roleUrls } from './postgres-roles.js';
 import { accountForPostgres, runAs, type RunAs } from './postgres-user.js';
 import { ServerError } from './server-error.js';
 
@@ -16,22 +17,29 @@ export interface PostgresOptions extends StartOptions {
   durable?: boolean | undefined;
 }
 
+export interface RunningPostgres extends RunningServer {
+  /** Addresses of the services' roles, which may use their own schema alone; `url` is the owner's, who may do everything. */
+  readonly urls: Readonly<Record<DatabaseRole, string>>;
+}
+
 const user = 'emr';
 const database = 'emr';
 const wrongPassword = '28P01';
 
 /**
- * Starts the PostgreSQL that npm installed, at 127.0.0.1 only, with one database `emr` (UTF-8, C locale) whose owner may do everything.
+ * Starts the PostgreSQL that npm installed, at 127.0.0.1 only, with one database `emr` (UTF-8, C locale) whose owner may do everything and
+ * in which each service has a role and a schema.
  * Data in `dataDir` outlive a restart; a server left there by an owner that was killed is ended first. Throws DirectoryInUse while another
  * process owns `dataDir`, or a ServerError with the end of the server's log and what to do next.
  */
-export async function startPostgres({ dataDir, durable = true, ...options }: PostgresOptions): Promise<RunningServer> {
+export async function startPostgres({ dataDir, durable = true, ...options }: PostgresOptions): Promise<RunningPostgres> {
   mkdirSync(dataDir, { recursive: true });
   const plan = new PostgresPlan(realpathSync(dataDir), postgresBinaries(), durable);
   const server = await startManaged(plan, options);
   try {
     await plan.createDatabase(server.port);
-    return server;
+    await makeRoles(server.url);
+    return Object.assign(server, { urls: roleUrls(server.url) });
   } catch (error) {
     await server.stop();
     throw error;

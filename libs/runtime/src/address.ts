@@ -78,7 +78,7 @@ function parseNetwork(entry: string): Network | null {
 }
 
 /** The entries of a list separated by commas, as the environment has it. */
-export const networkList = (text: string): string[] =>
+export const entriesOf = (text: string): string[] =>
   text
     .split(',')
     .map((entry) => entry.trim())
@@ -126,7 +126,7 @@ export const networksAccepted = 'CIDRs such as 10.0.0.0/8, IP addresses and host
 /** Whether every entry of a text such as `10.0.0.0/8, models.internal` is one of those. */
 export function isNetworkList(text: string): boolean {
   try {
-    createAddressPolicy(networkList(text));
+    createAddressPolicy(entriesOf(text));
     return true;
   } catch {
     return false;

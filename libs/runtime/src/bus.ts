@@ -5,6 +5,8 @@ import { type RequestContract, serviceOf } from '#contracts/request.js';
 import { callerHeaders, currentCaller } from './caller.js';
 import { Nats } from './nats.js';
 import { Telemetry } from './telemetry.js';
+import { traceHeader } from './trace-context.js';
+import { currentSpan, type Span } from './tracing.js';
 
 /** More would only be asked in vain: a service that answers in time has far fewer in hand, and one that hangs must not be waited for by all. */
 const maxWaiting = 256;
@@ -34,18 +36,21 @@ export class Bus {
    * away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
-    const stop = this.telemetry.asked.startTimer({ subject: contract.subject });
+    const began = performance.now();
+    const span = currentSpan()?.child({ name: contract.subject, role: 'client', attributes: { 'rpc.system.name': 'nats' } });
+    let code = 'OK';
     try {
-      const output = await this.request(contract, input);
-      stop({ code: 'OK' });
-      return output;
+      return await this.request(contract, input, span);
     } catch (error) {
-      stop({ code: error instanceof AppError ? error.code : 'INTERNAL_ERROR' });
+      code = error instanceof AppError ? error.code : 'INTERNAL_ERROR';
       throw error;
+    } finally {
+      this.telemetry.asked.observe((performance.now() - began) / 1000, contract.subject, code);
+      span?.endAs(code);
     }
   }
 
-  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
+  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In, span?: Span): Promise<Out> {
     const { subject, timeout_ms } = contract;
     const service = serviceOf(contract);
     if (!this.nats.connected) throw serviceUnavailable(service);
@@ -55,6 +60,7 @@ export class Bus {
       throw new AppError('REQUEST_TOO_LARGE', 'The request is too large', { limit_bytes: limit });
 
     const headers = callerHeaders(currentCaller());
+    if (span) headers.set(traceHeader, span.traceparent);
     const before = this.waiting.get(service) ?? 0;
     if (before >= maxWaiting) throw serviceUnavailable(service);
     this.waiting.set(service, before + 1);

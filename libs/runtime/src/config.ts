@@ -1,4 +1,4 @@
-import { OneOf, Text, Whole } from '#contracts/fields.js';
+import { Decimal, OneOf, Text, Whole } from '#contracts/fields.js';
 import { type DataClass, fieldsOf } from '#contracts/fields.js';
 import { AppError, type FieldProblem } from '#contracts/errors.js';
 import { fromTexts, parse } from '#contracts/parse.js';
@@ -34,13 +34,45 @@ export const DatabaseUrl = (options: { optional?: boolean } = {}): PropertyDecor
     accepted: 'a PostgreSQL address such as postgres://user:password@127.0.0.1:5432/emr',
   });
 
+export const CollectorUrl = (): PropertyDecorator =>
+  Text({
+    optional: true,
+    max: 2000,
+    pattern: /^https?:\/\/[^\s]+$/,
+    rule: isAddress,
+    accepted: 'the address of an OpenTelemetry collector such as http://127.0.0.1:4318',
+  });
+
 /** What every process is told by its environment. */
 export class ProcessConfig {
   @NatsUrl()
   NATS_URL!: string;
 
+  /** File with the certificates that NATS's own is checked against, where they are not the system's. */
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CA?: string;
+
+  /** Files with the certificate that this process shows to NATS, and its key. */
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CERT?: string;
+
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_KEY?: string;
+
+  /** Of streams and buckets that are made because they are missing: on so many servers of NATS's cluster. */
+  @Whole({ min: 1, max: 5, optional: true })
+  NATS_REPLICAS = 1;
+
   @OneOf(logLevels, { optional: true })
   LOG_LEVEL: (typeof logLevels)[number] = 'info';
+
+  /** Where traces go, over HTTP; without it there are none. */
+  @CollectorUrl()
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+
+  /** Which share of the traces that begin here is recorded. */
+  @Decimal({ min: 0, max: 1, optional: true })
+  OTEL_TRACES_SAMPLER_ARG = 1;
 }
 
 export class ServiceConfig extends ProcessConfig {
@@ -50,11 +82,22 @@ export class ServiceConfig extends ProcessConfig {
   @Whole({ min: 1, max: 200, optional: true })
   DATABASE_POOL_SIZE = 10;
 
+  /** Whether this process brings its schema up to date when it starts, or waits until another one has, as whose role it may not. */
+  @OneOf(['run', 'wait'], { optional: true })
+  MIGRATIONS: 'run' | 'wait' = 'run';
+
   @Text({ max: 100, optional: true })
   PROBE_HOST = '0.0.0.0';
 
   @Whole({ max: 65_535, optional: true })
   PROBE_PORT = 3000;
+}
+
+/** What a process is told that migrates a schema and does nothing else. */
+export class MigrationConfig {
+  /** As the owner of the schema. */
+  @DatabaseUrl()
+  DATABASE_URL!: string;
 }
 
 /** A mistake in the environment: every bad variable with what it accepts. Values are left out, since they may be secrets. */

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { currentSpan, type Span } from './tracing.js';
 
 const timedOut = 'Query read timeout';
 
@@ -9,8 +10,10 @@ const timedOut = 'Query read timeout';
 export class DatabaseClient extends pg.Client {
   // pg declares a dozen forms of it, and all but the promise's are handled by whoever passes a callback or a query object.
   override query(...parameters: unknown[]): never {
+    const span = statementSpan(parameters[0]);
     const answer = super.query(...(parameters as [string])) as unknown;
     if (answer instanceof Promise) answer.catch((error: unknown) => this.giveUpAfter(error));
+    if (span && answer instanceof Promise) void endWith(span, answer);
     return answer as never;
   }
 
@@ -20,3 +23,19 @@ export class DatabaseClient extends pg.Client {
     connection.stream.destroy();
   }
 }
+
+const maxText = 500;
+
+/** Statements have their values beside them, and none in their text. */
+function statementSpan(statement: unknown): Span | undefined {
+  const span = currentSpan();
+  if (!span || typeof statement !== 'string') return undefined;
+  const name = /^\s*(\w+)/.exec(statement)?.[1]?.toUpperCase() ?? 'statement';
+  return span.child({ name, role: 'client', attributes: { 'db.system.name': 'postgresql', 'db.query.text': statement.slice(0, maxText) } });
+}
+
+const endWith = (span: Span, answer: Promise<unknown>): Promise<void> =>
+  answer.then(
+    () => span.end(),
+    (error: unknown) => span.end(error instanceof Error ? error.message : String(error)),
+  );

@@ -1,10 +1,15 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { getDataSourceToken, TypeOrmModule } from '@nestjs/typeorm';
+import pg from 'pg';
 import { DataSource, type DataSourceOptions, type MigrationInterface, type QueryRunner } from 'typeorm';
-import { type ServiceConfig } from './config.js';
+import { ConfigError, type ServiceConfig } from './config.js';
 import { DatabaseClient } from './database-client.js';
+import { isLoginRefused } from './database-fault.js';
+import { type PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { measurePool } from './database.measurements.js';
 import { Logger } from './logger.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 
 export interface Schema {
   /** The PostgreSQL schema, also the name of the service that alone uses it. */
@@ -20,6 +25,8 @@ const migrationLock = 3_727_144_905;
 export function databaseOptions(schema: Schema, config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DataSourceOptions {
   return {
     type: 'postgres',
+    // TypeORM would look for it below node_modules, which an image does not have.
+    driver: pg,
     url: config.DATABASE_URL,
     schema: schema.name,
     entities: schema.entities,
@@ -40,13 +47,30 @@ export function databaseOptions(schema: Schema, config: Pick<ServiceConfig, 'DAT
   };
 }
 
-/** Connects and brings the schema up to date. Replicas that start together take turns; a migration runs once. */
+/**
+ * Connects, having brought the schema up to date unless another process does. Replicas that start together take turns; a migration runs once.
+ * Throws while a migration that this process knows has not run and it may not run it itself.
+ */
 export async function openDatabase(
   schema: Schema,
-  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>,
+  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<ServiceConfig, 'MIGRATIONS'>>,
 ): Promise<DataSource> {
-  await migrate(schema, config.DATABASE_URL);
-  return new DataSource(databaseOptions(schema, config)).initialize();
+  if (config.MIGRATIONS !== 'wait') await migrate(schema, config.DATABASE_URL);
+  const source = await new DataSource(databaseOptions(schema, config)).initialize();
+  try {
+    if (config.MIGRATIONS === 'wait') await assertMigrated(schema, source);
+    return source;
+  } catch (error) {
+    await source.destroy();
+    throw error;
+  }
+}
+
+/** What has run beyond what this process knows is no matter: it is of a later release, which keeps what this one needs. */
+async function assertMigrated({ name }: Schema, source: DataSource): Promise<void> {
+  // TypeORM would make the table of migrations where it is missing.
+  const [found] = await source.query<{ present: boolean }[]>('SELECT to_regclass($1) IS NOT NULL AS present', [`"${name}".migrations`]);
+  if (!found?.present || (await source.showMigrations())) throw new Error('migrations that this release needs have not run yet');
 }
 
 /** Has the collation by which names are searched. */
@@ -58,7 +82,8 @@ async function assertVersion(runner: QueryRunner): Promise<void> {
   if (version < leastVersion) throw new Error(`it is PostgreSQL ${version}; ${leastVersion} or newer is needed`);
 }
 
-async function migrate(schema: Schema, url: string): Promise<void> {
+/** Brings the schema up to date; resolves to the names of the migrations that it ran. Killed in between, those before are done and the one in hand is not. */
+export async function migrate(schema: Schema, url: string): Promise<string[]> {
   const options = databaseOptions(schema, { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 });
   // A migration may take long, and waiting for another replica's turn too.
   const source = await new DataSource({ ...options, extra: {} }).initialize();
@@ -68,7 +93,7 @@ async function migrate(schema: Schema, url: string): Promise<void> {
     await lock.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     const [found] = (await lock.query('SELECT to_regnamespace($1) IS NOT NULL AS present', [schema.name])) as { present: boolean }[];
     if (!found?.present) await lock.query(`CREATE SCHEMA "${schema.name}"`);
-    await source.runMigrations({ transaction: 'each' });
+    return (await source.runMigrations({ transaction: 'each' })).map(({ name }) => name);
   } finally {
     await lock.query('SELECT pg_advisory_unlock($1)', [migrationLock]).catch(() => undefined);
     await lock.release();
@@ -76,10 +101,33 @@ async function migrate(schema: Schema, url: string): Promise<void> {
   }
 }
 
-/** A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. */
+/** The certificates that an address names are read by pg, which would be tried again for ever. */
+function assertFiles({ DATABASE_URL }: ServiceConfig): void {
+  try {
+    new pg.Client({ connectionString: DATABASE_URL });
+  } catch (error) {
+    throw new ConfigError(`DATABASE_URL: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** As `openDatabase`; throws ConfigError where PostgreSQL is there and refuses who asks, which no waiting mends. */
+async function openForService(schema: Schema, config: ServiceConfig): Promise<DataSource> {
+  try {
+    return await openDatabase(schema, config);
+  } catch (error) {
+    if (!isLoginRefused(error)) throw error;
+    throw new ConfigError(`DATABASE_URL: PostgreSQL refuses its user or password (${(error as Error).message})`);
+  }
+}
+
+/**
+ * A service's database. While PostgreSQL is away at the start it tries again for ever: the process is alive and not ready. A wrong password ends it
+ * instead, as a wrong one of NATS does: whoever starts it sees why, and starts it again.
+ */
 @Module({})
 export class DatabaseModule {
   static forSchema(schema: Schema, config: ServiceConfig): DynamicModule {
+    assertFiles(config);
     return {
       module: DatabaseModule,
       imports: [
@@ -96,6 +144,7 @@ export class DatabaseModule {
               retryAttempts: Number.MAX_SAFE_INTEGER,
               retryDelay: 1_000,
               toRetry: (error: Error) => {
+                if (error instanceof ConfigError) return false;
                 readiness.add('postgres', () => {
                   throw new Error(`not connected yet: ${error.message}`);
                 });
@@ -104,7 +153,7 @@ export class DatabaseModule {
               },
             };
           },
-          dataSourceFactory: () => openDatabase(schema, config),
+          dataSourceFactory: () => openForService(schema, config),
         }),
         TypeOrmModule.forFeature(schema.entities, schema.name),
       ],
@@ -113,8 +162,9 @@ export class DatabaseModule {
         { provide: DataSource, useExisting: getDataSourceToken(schema.name) },
         {
           provide: 'DATABASE_READINESS',
-          inject: [DataSource, Readiness],
-          useFactory: (database: DataSource, readiness: Readiness) => {
+          inject: [DataSource, Readiness, Telemetry],
+          useFactory: (database: DataSource, readiness: Readiness, telemetry: Telemetry) => {
+            measurePool(telemetry, 'service', config.DATABASE_POOL_SIZE, (database.driver as PostgresDriver).master as pg.Pool);
             readiness.add('postgres', async () => {
               await database.query('SELECT 1');
             });

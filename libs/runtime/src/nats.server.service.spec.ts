@@ -1,12 +1,13 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { ownNats, type OwnNats } from '#testing/nats.js';
+import { type NatsConnection } from '@nats-io/transport-node';
+import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { callerHeaders, system } from './caller.js';
+import { ProcessConfig } from './config.js';
 import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { NatsServer } from './nats.server.js';
 import { Telemetry } from './telemetry.js';
 
-const subject = 'emr.rpc.drained.ask';
+const subject = 'emr.rpc.flags.drained';
 const logger = Logger.create('drained', 'silent');
 
 let server: OwnNats;
@@ -14,7 +15,7 @@ let asker: NatsConnection;
 
 beforeAll(async () => {
   server = await ownNats();
-  asker = await connect({ servers: new URL(server.url).host });
+  asker = await connectTo(server.url);
 });
 afterAll(async () => {
   await asker.close();
@@ -23,8 +24,8 @@ afterAll(async () => {
 
 /** A replica that takes a few milliseconds for an answer. */
 async function replica(): Promise<{ nats: Nats; transport: NatsServer }> {
-  const nats = await Nats.connect('drained', server.url, logger);
-  const transport = new NatsServer('drained', nats, new Telemetry('drained'), logger);
+  const nats = await Nats.connect('flags', Object.assign(new ProcessConfig(), { NATS_URL: server.urls.flags }), logger);
+  const transport = new NatsServer('flags', nats, new Telemetry('drained'), logger);
   transport.addHandler(subject, async () => {
     await new Promise((resolve) => setTimeout(resolve, 3));
     return { answered: true };

@@ -5,6 +5,8 @@ import { type Caller, callerOf, runAs } from './caller.js';
 import { type Logger } from './logger.js';
 import { type Nats } from './nats.js';
 import { type Telemetry } from './telemetry.js';
+import { traceHeader } from './trace-context.js';
+import { type Span } from './tracing.js';
 
 const drainDeadlineMs = 10_000;
 
@@ -67,24 +69,31 @@ export class NatsServer extends ServerNats {
       this.log.warn(`Dropped a message without a caller or a reply subject on ${subject}`, 'nats');
       return;
     }
-    const work = runAs(caller, () => this.answer(subject, message, caller)).finally(() => this.inHand.delete(work));
+    const span = this.telemetry.tracing?.continued(message.headers?.get(traceHeader), {
+      name: subject,
+      role: 'server',
+      attributes: { 'rpc.system.name': 'nats' },
+    });
+    const answer = (): Promise<void> => this.answer(subject, message, caller, span);
+    const work = runAs(caller, () => (span ? span.run(answer) : answer())).finally(() => this.inHand.delete(work));
     this.inHand.add(work);
   }
 
   /** Resolves when the answer has been handed to the connection; Nest's own handleMessage resolves earlier. */
-  private async answer(subject: string, message: Msg, { actor }: Caller): Promise<void> {
+  private async answer(subject: string, message: Msg, { actor }: Caller, span?: Span): Promise<void> {
     const began = performance.now();
-    const stop = this.telemetry.answered.startTimer({ subject });
+    let code = 'INTERNAL_ERROR';
     try {
       const answered = new Promise<string>((resolve) => this.unanswered.set(message, resolve));
       await this.handleMessage(subject, message);
-      const code = await answered;
+      code = await answered;
       this.log.info('request', { subject, code, duration_ms: Math.round((performance.now() - began) * 100) / 100, key_id: actor.key_id });
     } catch (error) {
       this.log.failure('Could not answer', error, { subject });
     } finally {
       this.unanswered.delete(message);
-      stop();
+      this.telemetry.answered.observe((performance.now() - began) / 1000, subject, code);
+      span?.endAs(code);
     }
   }
 

@@ -1,31 +1,53 @@
+import { accessSync, constants } from 'node:fs';
 import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import {
   AuthorizationError,
   connect,
-  type ConnectionOptions,
   type NatsConnection,
+  type NodeConnectionOptions,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
-import { ConfigError } from './config.js';
+import { ConfigError, type ProcessConfig } from './config.js';
 import { type Logger } from './logger.js';
 
 const retryMs = 250;
 
-/** What a `nats://` or `tls://` address says, as the client wants it. */
-export function connectionOptions(url: string): ConnectionOptions {
-  const { protocol, host, username, password } = new URL(url);
+type Reached = Pick<ProcessConfig, 'NATS_URL' | 'NATS_TLS_CA' | 'NATS_TLS_CERT' | 'NATS_TLS_KEY'>;
+
+/**
+ * What a `nats://` or `tls://` address says, as the client wants it. With a file for TLS there is TLS in any case. The client reads the files
+ * anew at each connection, so that certificates may be renewed; ones that cannot be read throw ConfigError.
+ */
+export function connectionOptions({ NATS_URL, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY }: Reached): NodeConnectionOptions {
+  const { protocol, host, username, password } = new URL(NATS_URL);
+  if (!NATS_TLS_CERT !== !NATS_TLS_KEY) throw new ConfigError('NATS_TLS_CERT, NATS_TLS_KEY: must be given together');
+  const files = { caFile: readable({ NATS_TLS_CA }), certFile: readable({ NATS_TLS_CERT }), keyFile: readable({ NATS_TLS_KEY }) };
+  const given = Object.fromEntries(Object.entries(files).filter(([, file]) => file));
   return {
     servers: host,
     ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-    ...(protocol === 'tls:' && { tls: {} }),
+    ...((protocol === 'tls:' || Object.keys(given).length > 0) && { tls: given }),
   };
 }
 
+function readable(named: Record<string, string | undefined>): string | undefined {
+  for (const [name, file] of Object.entries(named)) {
+    if (!file) continue;
+    try {
+      accessSync(file, constants.R_OK);
+      return file;
+    } catch (error) {
+      throw new ConfigError(`${name}: the file cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    }
+  }
+  return undefined;
+}
+
 /** Waits for NATS for as long as it is away, and says so once. Throws ConfigError when NATS is there and refuses. */
-async function firstConnection(url: string, logger: Logger, options: ConnectionOptions): Promise<NatsConnection> {
+async function firstConnection(options: NodeConnectionOptions, logger: Logger): Promise<NatsConnection> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await connect({ ...connectionOptions(url), ...options });
+      return await connect(options);
     } catch (error) {
       if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
         throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
@@ -47,22 +69,30 @@ export class Nats {
   private constructor(
     readonly connection: NatsConnection,
     readonly js: JetStreamClient,
+    /** What comes back to this process, and to its service alone, comes on subjects below it. */
+    readonly inboxPrefix: string,
+    /** Of streams and buckets that this process makes: on so many servers. */
+    readonly replicas: number,
     private readonly logger: Logger,
   ) {
     void this.followStatus();
   }
 
-  static async connect(service: string, url: string, logger: Logger): Promise<Nats> {
-    const connection = await firstConnection(url, logger, {
+  static async connect(service: string, config: Reached & Pick<ProcessConfig, 'NATS_REPLICAS'>, logger: Logger): Promise<Nats> {
+    const inboxPrefix = `_INBOX.${service}`;
+    const options = {
+      ...connectionOptions(config),
       name: `emr-${service}`,
+      inboxPrefix,
       maxReconnectAttempts: -1,
       reconnectTimeWait: retryMs,
       // Half of all request time otherwise goes into stack traces that nobody reads.
       noAsyncTraces: true,
       pingInterval: 5_000,
       maxPingOut: 2,
-    });
-    return new Nats(connection, jetstream(connection), logger);
+    };
+    const connection = await firstConnection(options, logger);
+    return new Nats(connection, jetstream(connection), inboxPrefix, config.NATS_REPLICAS, logger);
   }
 
   async manager(): Promise<JetStreamManager> {
@@ -88,7 +118,7 @@ export class Nats {
         for (const look of this.reconnected) look();
       }
       if (status.type === 'disconnect' || status.type === 'reconnect' || status.type === 'error') {
-        this.logger.warn(`NATS ${status.type}`, 'nats');
+        this.logger.warn(`NATS ${status.type}${status.type === 'error' ? `: ${status.error.message}` : ''}`, 'nats');
       }
     }
   }

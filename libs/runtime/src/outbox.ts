@@ -6,6 +6,7 @@ import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { OutboxEntity } from './outbox.entity.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 import { Turns } from './turns.js';
 
 const batchSize = 200;
@@ -46,7 +47,11 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly logger: Logger,
     readiness: Readiness,
+    telemetry: Telemetry,
   ) {
+    telemetry.gauge('emr_outbox_rows', 'Committed changes that NATS has not acknowledged yet.', async () => [
+      { labels: { outbox: 'views' }, value: await database.manager.count(OutboxEntity) },
+    ]);
     nats.onReconnect(() => {
       this.buckets.clear();
       this.flush();
@@ -85,7 +90,7 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
   private async openBuckets(manager: EntityManager): Promise<void> {
     for (const [bucket, { view, all }] of this.publications) {
       if (this.buckets.has(bucket)) continue;
-      const kv = await new Kvm(this.nats.js).create(bucket, { history: 1 });
+      const kv = await new Kvm(this.nats.js).create(bucket, { history: 1, replicas: this.nats.replicas });
       if (!(await kv.get(completeMarker))) {
         const records = await all();
         for (let at = 0; at < records.length; at += fillAtOnce) {

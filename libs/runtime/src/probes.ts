@@ -6,6 +6,7 @@ import { type Telemetry } from './telemetry.js';
 type Check = () => Promise<void> | void;
 
 const checkDeadlineMs = 1_000;
+const requestTimeoutMs = 10_000;
 
 export interface ReadinessReport {
   ready: boolean;
@@ -79,7 +80,7 @@ export class ProbeServer {
   }
 
   static async listen(host: string, port: number, readiness: Readiness, telemetry: Telemetry): Promise<ProbeServer> {
-    const server = createServer((request, response) => {
+    const server = createServer({ requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs }, (request, response) => {
       void probe(request.url ?? '', readiness, telemetry).then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, ...(status === 503 && { 'retry-after': '1' }) }).end(body);
       });

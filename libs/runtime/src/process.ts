@@ -30,7 +30,27 @@ export async function runUntilSignal(start: () => Promise<Running>): Promise<voi
   try {
     running = await start();
   } catch (error) {
-    process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${error instanceof Error ? error.stack : String(error)}\n`);
-    process.exit(error instanceof ConfigError ? 78 : 1);
+    endWith(error);
+  }
+}
+
+function endWith(error: unknown): never {
+  process.stderr.write(error instanceof ConfigError ? `${error.message}\n` : `${error instanceof Error ? error.stack : String(error)}\n`);
+  process.exit(error instanceof ConfigError ? 78 : 1);
+}
+
+/** Runs a service as its command line says: nothing starts it, `migrate` brings its schema up to date and ends; anything else is a mistake. */
+export async function runService(
+  command: string | undefined,
+  { start, migrate }: { start: () => Promise<Running>; migrate: () => Promise<string[]> },
+): Promise<void> {
+  if (command === undefined) return runUntilSignal(start);
+  try {
+    if (command !== 'migrate') throw new ConfigError(`There is no command ${command}; there is migrate, or none to start the service.`);
+    const names = await migrate();
+    process.stdout.write(names.length > 0 ? `Migrated: ${names.join(', ')}\n` : 'Nothing to migrate\n');
+    process.exit(0);
+  } catch (error) {
+    endWith(error);
   }
 }

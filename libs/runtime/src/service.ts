@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { APP_FILTER, NestFactory } from '@nestjs/core';
 import { Bus } from './bus.js';
-import { type ServiceConfig } from './config.js';
+import { type ProcessConfig, type ServiceConfig } from './config.js';
 import { RpcErrorFilter } from './errors.filter.js';
 import { listenAt } from './listen.js';
 import { Logger } from './logger.js';
@@ -9,6 +9,7 @@ import { Nats } from './nats.js';
 import { NatsServer } from './nats.server.js';
 import { ProbeServer, Readiness } from './probes.js';
 import { Telemetry } from './telemetry.js';
+import { Tracing } from './tracing.js';
 import { Views } from './views.js';
 
 /** What every process has: made before Nest starts, since probes must answer while NATS or PostgreSQL is still awaited. */
@@ -41,7 +42,7 @@ export class RuntimeModule {
 
 export async function layFoundation(
   service: string,
-  url: string,
+  config: ProcessConfig,
   logger: Logger,
   telemetry: Telemetry,
   readiness: Readiness,
@@ -49,10 +50,13 @@ export async function layFoundation(
   readiness.add('nats', () => {
     throw new Error('not connected yet');
   });
-  const nats = await Nats.connect(service, url, logger);
+  const nats = await Nats.connect(service, config, logger);
   readiness.add('nats', () => {
     if (!nats.connected) throw new Error('not connected');
   });
+  telemetry.gauge('emr_nats_connected', 'Whether this process is connected to NATS.', () => [
+    { labels: {}, value: nats.connected ? 1 : 0 },
+  ]);
   return { logger, telemetry, readiness, nats };
 }
 
@@ -69,13 +73,14 @@ export interface RunningService extends Running {
 export async function startService(name: string, module: Type | DynamicModule, config: ServiceConfig): Promise<RunningService> {
   const logger = Logger.create(name, config.LOG_LEVEL);
   const telemetry = new Telemetry(name);
+  telemetry.tracing = await Tracing.start(name, config, logger);
   const readiness = new Readiness();
   const { PROBE_HOST, PROBE_PORT } = config;
   const probes = await listenAt([PROBE_HOST, 'PROBE_HOST'], [PROBE_PORT, 'PROBE_PORT'], () =>
     ProbeServer.listen(PROBE_HOST, PROBE_PORT, readiness, telemetry),
   );
   try {
-    const foundation = await layFoundation(name, config.NATS_URL, logger, telemetry, readiness);
+    const foundation = await layFoundation(name, config, logger, telemetry, readiness);
 
     @Module({ imports: [RuntimeModule.of(foundation), module], providers: [{ provide: APP_FILTER, useClass: RpcErrorFilter }] })
     class Service {}
@@ -94,6 +99,7 @@ export async function startService(name: string, module: Type | DynamicModule, c
         readiness.stopping();
         await app.close();
         await foundation.nats.close();
+        await telemetry.tracing?.close();
         await probes.close();
       },
     };

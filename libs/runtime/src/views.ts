@@ -5,6 +5,7 @@ import { completeMarker, type ViewContract } from '#contracts/view.js';
 import { Logger } from './logger.js';
 import { Nats } from './nats.js';
 import { Readiness } from './probes.js';
+import { Telemetry } from './telemetry.js';
 
 const retryMs = 250;
 const leftoversEveryMs = 10 * 60_000;
@@ -168,11 +169,13 @@ export class Views implements OnModuleDestroy {
   private stopped = false;
   private readonly stops: (() => void)[] = [];
   private readonly timers: NodeJS.Timeout[] = [];
+  private readonly measured = new Set<string>();
 
   constructor(
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly readiness: Readiness,
+    private readonly telemetry: Telemetry,
   ) {
     nats.onReconnect(() => this.stopWatching());
   }
@@ -182,9 +185,21 @@ export class Views implements OnModuleDestroy {
     this.readiness.add(contract.bucket, () => {
       if (!followed.ready) throw new Error('not complete yet');
     });
+    this.measure(contract.bucket, followed);
     void this.run(contract, followed, follower);
     if (follower.leftovers) this.timers.push(setInterval(() => void this.removeLeftovers(followed, follower), leftoversEveryMs));
     return followed;
+  }
+
+  /** Of one follower: what another part of the same process follows is fed by the same. */
+  private measure(bucket: string, followed: Pick<Followed<object>, 'size' | 'ready' | 'ageMs'>): void {
+    if (this.measured.has(bucket)) return;
+    this.measured.add(bucket);
+    const labels = { view: bucket };
+    this.telemetry.gauge('emr_view_records', 'Records of a view that this process follows.', () => [{ labels, value: followed.size }]);
+    this.telemetry.gauge('emr_view_age_seconds', 'How old what this process knows of a view may be; 0 while its owner is heard.', () =>
+      followed.ready ? [{ labels, value: (followed.ageMs(Date.now()) ?? 0) / 1000 }] : [],
+    );
   }
 
   onModuleDestroy(): void {

@@ -17,10 +17,14 @@ export class VisibleRecords<Record extends object> {
 
   /** Throws `absent` for what is not there or not in the caller's scope, SERVICE_UNAVAILABLE when that cannot be told. */
   async require(key: string): Promise<Record> {
-    const { records, ask, inScope, absent } = this.source;
+    return this.inView(key) ?? this.source.ask(key);
+  }
+
+  /** Undefined for what the view does not know. Throws `absent` for what is not in the caller's scope. */
+  inView(key: string): Record | undefined {
+    const { records, inScope, absent } = this.source;
     const known = records.get(key);
-    if (!known) return ask(key);
-    if (!inScope(currentCaller().actor.scope, known)) throw absent(key);
+    if (known && !inScope(currentCaller().actor.scope, known)) throw absent(key);
     return known;
   }
 }

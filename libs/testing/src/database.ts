@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { type DatabaseRole, roleUrls } from '#embedded/postgres-roles.js';
+
+/** A database in which each service has its schema, owned by its role: the template of whatever the services themselves use. */
+export const servicesTemplate = 'emr_services';
 
 export interface TestDatabase {
+  /** The owner's, who may do everything. */
   url: string;
+  urls: Record<DatabaseRole, string>;
   /** Ends what is still connected to it. */
   readonly drop: () => Promise<void>;
 }
@@ -15,10 +21,10 @@ export async function createDatabase(template = 'template0'): Promise<TestDataba
   await execute(server, `CREATE DATABASE ${name} TEMPLATE ${pg.escapeIdentifier(template)}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+  return { url: url.href, urls: roleUrls(url.href), drop: () => execute(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
-async function execute(url: string, sql: string): Promise<void> {
+export async function execute(url: string, sql: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

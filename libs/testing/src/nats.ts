@@ -1,11 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startNats } from '#embedded/nats.js';
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { type RunningNats, startNats } from '#embedded/nats.js';
 
 export interface OwnNats {
+  /** The operator's, who may do everything. */
   readonly url: string;
+  readonly urls: RunningNats['urls'];
   readonly port: number;
   /** Where its streams are: for tests that do something to them while it is down. */
   readonly storeDir: string;
@@ -24,18 +27,38 @@ export interface OwnNats {
  */
 export const lastingPort = (): number => randomInt(12_000, 30_000);
 
-/** A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. */
+/** A connection as the user that the address names, heard on that user's own inbox. */
+export function connectTo(url: string, options: NodeConnectionOptions = {}): Promise<NatsConnection> {
+  const { host, username, password } = new URL(url);
+  return connect({ servers: host, user: username, pass: password, inboxPrefix: `_INBOX.${username}`, ...options });
+}
+
+const refusedService = /Violation.*User "(gateway|registry|metrics|validation|flags)"/;
+
+/** What its services wanted and may not do, as the server wrote it down since the start before its latest. */
+async function refusals(storeDir: string): Promise<string[]> {
+  const logs = ['server.log.previous', 'server.log'].map((name) => readFile(join(storeDir, name), 'utf8').catch(() => ''));
+  return (await Promise.all(logs)).flatMap((log) => log.split('\n').filter((line) => refusedService.test(line)));
+}
+
+/**
+ * A nats-server with JetStream for one spec file alone; its store is removed with it, also where the caller chose its place. Stopping it throws
+ * when it has refused a service anything: the permissions must suffice for every story.
+ */
 export async function ownNats(place?: string): Promise<OwnNats> {
   const storeDir = place ?? (await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'nats-')));
   let server = await startNats({ storeDir, port: lastingPort(), revive: false });
-  const { url, port } = server;
+  const { url, urls, port } = server;
   return {
     url,
+    urls,
     port,
     storeDir,
     async stop() {
       await server.stop();
+      const refused = await refusals(storeDir);
       await rm(storeDir, { recursive: true, force: true });
+      if (refused.length) throw new Error(`NATS refused what a service wanted:\n${refused.join('\n')}`);
     },
     async kill() {
       if (server.pid !== undefined) process.kill(server.pid, 'SIGKILL');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { startNats, stopOrphanedNats } from '#embedded/nats.js';
 import { claimDirectory, ownerOf } from '#embedded/owner-lock.js';
 import { startPostgres, stopOrphanedPostgres } from '#embedded/postgres.js';
+import { execute, servicesTemplate } from './database.js';
 
 const prefix = 'emr-test-';
 // Between making its directory and claiming it a run has no owner for an instant.
@@ -47,6 +48,7 @@ export async function startTestServers(): Promise<void> {
     await stopTestServers();
     throw [postgres, nats].find((one) => one.status === 'rejected')?.reason;
   }
+  await execute(postgres.value.url, `CREATE DATABASE ${servicesTemplate} TEMPLATE emr`);
   Object.assign(process.env, { TEST_DATABASE_URL: postgres.value.url, TEST_NATS_URL: nats.value.url, TEST_SERVERS_DIR: directory });
 }
 

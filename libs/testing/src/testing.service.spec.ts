@@ -1,7 +1,6 @@
-import { connect } from '@nats-io/transport-node';
 import pg from 'pg';
 import { createDatabase } from './database.js';
-import { ownNats } from './nats.js';
+import { connectTo, ownNats } from './nats.js';
 
 async function count(url: string, sql: string): Promise<number | null> {
   const client = new pg.Client({ connectionString: url });
@@ -14,7 +13,7 @@ async function count(url: string, sql: string): Promise<number | null> {
 }
 
 const reachable = (url: string): Promise<boolean> =>
-  connect({ servers: url, reconnect: false, timeout: 1_000 }).then(
+  connectTo(url, { reconnect: false, timeout: 1_000 }).then(
     (connection) => connection.close().then(() => true),
     () => false,
   );

@@ -1,25 +1,21 @@
 import { type INestApplication } from '@nestjs/common';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Actor } from '#contracts/access.js';
-import { AppError } from '#contracts/errors.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { type Logger } from '#runtime/logger.js';
-import { GatewayConfig } from '../gateway.config.js';
 import { sendError } from '../http-errors.filter.js';
 import { KeyGuard } from '../key.guard.js';
 import { type RouteHandler } from '../served-routes.provider.js';
-import { corsHeaders, isPreflight, preflightHeaders } from './cors.js';
+import { type Cors } from './cors.js';
 import { isEventsRoute, isOfrepRoute } from './ofrep-paths.js';
 import { ofrepBy } from './ofrep.decorator.js';
-import { RateLimit } from './rate-limit.js';
 
 /** What a handler of OFREP is: it answers by itself, at once or later. */
 type OfrepHandler = (request: FastifyRequest, reply: FastifyReply, actor: Actor) => Promise<void> | void;
 
-/** As `servedRoutes`, for what `ServesOfrep` declares: role, rate of the key, method. */
+/** As `servedRoutes`, for what `ServesOfrep` declares: role, method. */
 export function ofrepRoutes(app: INestApplication, logger: Logger): (handler: object) => RouteHandler | null {
   const guard = app.get(KeyGuard);
-  const limit = new RateLimit(app.get(GatewayConfig).OFREP_MAX_PER_SECOND);
   return (handler) => {
     const route = ofrepBy(handler);
     if (!route) return null;
@@ -29,11 +25,6 @@ export function ofrepRoutes(app: INestApplication, logger: Logger): (handler: ob
       const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
       try {
         const actor = guard.authorise(route, request);
-        const wait = limit.waitSeconds(actor.key_id, performance.now());
-        if (wait > 0) {
-          reply.header('retry-after', String(wait));
-          throw new AppError('TOO_MANY_REQUESTS', 'This key asks too often');
-        }
         target(request, reply, actor)?.catch(fail);
       } catch (error) {
         fail(error);
@@ -46,15 +37,17 @@ export function ofrepRoutes(app: INestApplication, logger: Logger): (handler: ob
  * What comes before a route of OFREP is looked at: a browser's preflight is answered, all others are authenticated, by either header or, where
  * only changes are told of, by a token in the address. True where nothing is left to do.
  */
-export function receiveOfrep(guard: KeyGuard, request: FastifyRequest, reply: FastifyReply): boolean {
+export function receiveOfrep(guard: KeyGuard, cors: Cors, request: FastifyRequest, reply: FastifyReply): boolean {
   const { method, headers, raw } = request;
-  if (isPreflight(method, raw.url ?? '', headers)) {
-    void reply.code(204).headers(preflightHeaders).send();
+  const preflight = cors.preflightHeadersFor(method, raw.url ?? '', headers);
+  if (preflight) {
+    void reply.code(204).headers(preflight).send();
     return true;
   }
   const { url } = request.routeOptions;
   if (!isOfrepRoute(url)) return false;
-  if (headers.origin !== undefined) reply.headers(corsHeaders);
+  const allowed = cors.headersFor(headers.origin);
+  if (allowed) reply.headers(allowed);
   const { token } = request.query as Record<string, unknown>;
   const actor = isEventsRoute(url) && typeof token === 'string' ? guard.actorOfStream(token) : null;
   if (actor) {

@@ -11,7 +11,7 @@ import { KeyGuard } from '../key.guard.js';
 import { KnownFlags } from '../known-flags.store.js';
 import { answerOf } from './answer-text.js';
 import { canonicalJson } from './canonical-json.js';
-import { corsHeaders } from './cors.js';
+import { Cors } from './cors.js';
 import { FlagStreams } from './flag-streams.store.js';
 import { ofrepRoots } from './ofrep-paths.js';
 import { ServesOfrep } from './ofrep.decorator.js';
@@ -37,6 +37,7 @@ export class OfrepController {
     private readonly known: KnownFlags,
     private readonly streams: FlagStreams,
     private readonly guard: KeyGuard,
+    private readonly cors: Cors,
   ) {}
 
   @Post('evaluate/flags/:key')
@@ -84,7 +85,7 @@ export class OfrepController {
   @ServesOfrep('client')
   listen(request: FastifyRequest, reply: FastifyReply, { key_id }: Actor): void {
     const last = positionFrom(request.headers['last-event-id']);
-    const headers = { 'x-request-id': request.id, ...(request.headers.origin !== undefined && corsHeaders) };
+    const headers = { 'x-request-id': request.id, ...this.cors.headersFor(request.headers.origin) };
     this.streams.open(reply.raw, headers, key_id, last);
     reply.hijack();
   }

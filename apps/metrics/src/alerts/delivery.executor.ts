@@ -98,7 +98,7 @@ export class DeliveryExecutor implements OnApplicationBootstrap, OnModuleDestroy
     if (!notice) return failed('nothing to tell', true);
     if (!this.nats.connected) return failed('NATS is not connected');
     try {
-      if (!this.streamIsThere) await ensureFactStream(await this.nats.manager());
+      if (!this.streamIsThere) await ensureFactStream(this.nats);
       this.streamIsThere = true;
       await this.nats.js.publish(factStream.ofAlert(notice.transition), JSON.stringify({ delivery_id, ...notice }), { msgID: delivery_id });
       return { delivered: true };

@@ -58,7 +58,7 @@ export class HealthViewRelay implements OnApplicationBootstrap, OnModuleDestroy 
   async publish(): Promise<void> {
     if (!this.nats.connected || !this.known.areComplete) return;
     try {
-      const bucket = await (this.bucket ??= new Kvm(this.nats.js).create(healthView.bucket, { history: 1 }));
+      const bucket = await (this.bucket ??= new Kvm(this.nats.js).create(healthView.bucket, { history: 1, replicas: this.nats.replicas }));
       const states = await this.states();
       const models = [...this.known.all()];
       const differing = (kind: 'status' | 'figures'): Model[] =>

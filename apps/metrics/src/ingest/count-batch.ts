@@ -71,6 +71,8 @@ export interface BatchOutcome {
   repeated_events: number;
   /** Whose figures have changed. */
   model_ids: string[];
+  /** What was added to the minutes of models and arms. */
+  sums: WindowSum[];
 }
 
 /** At most this many arms are kept for a model; what comes after counts in the arm `other` of its flag. */
@@ -142,6 +144,7 @@ export async function countEvents(
     letters: letters.length,
     repeated_events,
     model_ids: [...new Set(sums.map(({ model_id }) => model_id))],
+    sums,
   };
 }
 

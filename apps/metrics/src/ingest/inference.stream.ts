@@ -12,6 +12,7 @@ import { nanos } from '@nats-io/transport-node';
 import { inferenceStream } from '#contracts/inference.js';
 import { foundOrMade } from '#runtime/found-or-made.js';
 import { type Logger } from '#runtime/logger.js';
+import { type Nats } from '#runtime/nats.js';
 import { type StreamPlace } from './count-batch.js';
 
 /** What the ledger remembers of places on the stream. */
@@ -32,7 +33,8 @@ const ackWaitMs = 30_000;
  * A server that lost power, or an operator who deleted the stream, may have taken its end away and not the consumer's state, which then passes over what is given the lost places:
  * such a consumer is made anew from the beginning, and the ledger drops what was counted. Killed in between, the next look finds the same.
  */
-export async function ensureInferenceStream(manager: JetStreamManager, counted: CountedPlaces, logger: Logger): Promise<void> {
+export async function ensureInferenceStream(nats: Nats, counted: CountedPlaces, logger: Logger): Promise<void> {
+  const manager = await nats.manager();
   const { state } = await foundOrMade(manager.streams.info(inferenceStream.name), () =>
     manager.streams.add({
       name: inferenceStream.name,
@@ -43,6 +45,7 @@ export async function ensureInferenceStream(manager: JetStreamManager, counted: 
       max_bytes: maxBytes,
       max_age: nanos(3 * day),
       duplicate_window: nanos(120_000),
+      num_replicas: nats.replicas,
       deny_delete: true,
     }),
   );

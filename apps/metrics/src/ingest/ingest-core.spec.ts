@@ -1,7 +1,7 @@
 import { ErrorTypes } from './error-types.js';
 import { IngestCore, type Taken } from './ingest-core.js';
 
-const outcome = { counted: 0, clamped: 0, letters: 0, repeated_messages: 0, repeated_events: 0, model_ids: [] };
+const outcome = { counted: 0, clamped: 0, letters: 0, repeated_messages: 0, repeated_events: 0, model_ids: [], sums: [] };
 
 describe('IngestCore', () => {
   it('finishes what is in hand when it is stopped, and gives back at once what it has only queued', async () => {

@@ -6,7 +6,10 @@ import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { traceHeader } from '#runtime/trace-context.js';
+import { type Span } from '#runtime/tracing.js';
 import { KnownModels } from '../known-models.store.js';
+import { MetricsMeasurements } from '../metrics.measurements.js';
 import { type BatchOutcome, type IngestMessage } from './count-batch.js';
 import { ErrorTypes } from './error-types.js';
 import { decodeMessage } from './inference-event.js';
@@ -28,6 +31,9 @@ const pullMs = 10_000;
 /** With work and no commit for this long a replica says that it is not ready. */
 const stalledMs = 30_000;
 
+/** Told from the beginning, so that the first of each is seen as a change. */
+const outcomes = ['counted', 'clamped', 'dead_letter', 'repeated_message', 'repeated_event'];
+
 /** Feeds the ingest core from JetStream. */
 @Injectable()
 export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
@@ -44,6 +50,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly logger: Logger,
     private readonly telemetry: Telemetry,
+    private readonly measurements: MetricsMeasurements,
     readiness: Readiness,
   ) {
     this.core = new IngestCore({
@@ -55,6 +62,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
       committed: (outcome) => this.report(outcome),
       failed: (error, messages) => logger.failure('Could not store a batch of events; trying again', error, { messages }),
     });
+    for (const outcome of outcomes) telemetry.events.inc({ outcome }, 0);
     readiness.add('ingest', () => {
       if (!this.consuming) throw new Error('not consuming');
       const { busySince } = this.core;
@@ -78,7 +86,7 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   private async consume(): Promise<void> {
     while (!this.stopped) {
       try {
-        await ensureInferenceStream(await this.nats.manager(), this.store, this.logger);
+        await ensureInferenceStream(this.nats, this.store, this.logger);
         const consumer = await this.nats.js.consumers.get(inferenceStream.name, inferenceStream.durable);
         const messages = await consumer.consume({
           max_messages: maxBuffered,
@@ -109,20 +117,26 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
 
   private take(message: JsMsg): void {
     if (this.stopped) return message.nak();
+    const span = this.telemetry.tracing?.continued(message.headers?.get(traceHeader), {
+      name: `process ${inferenceStream.subject}`,
+      role: 'consumer',
+      attributes: { 'messaging.system': 'nats', 'messaging.destination.name': inferenceStream.subject },
+    });
     this.core.take({
       message: ingestMessageOf(message),
       deliveries: message.info.deliveryCount,
-      delivery: new JetStreamDelivery(message),
+      delivery: new JetStreamDelivery(message, span),
     });
   }
 
-  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids }: BatchOutcome): void {
+  private report({ counted, clamped, letters, repeated_messages, repeated_events, model_ids, sums }: BatchOutcome): void {
     const { events } = this.telemetry;
     events.inc({ outcome: 'counted' }, counted);
     events.inc({ outcome: 'clamped' }, clamped);
     events.inc({ outcome: 'dead_letter' }, letters);
     events.inc({ outcome: 'repeated_message' }, repeated_messages);
     events.inc({ outcome: 'repeated_event' }, repeated_events);
+    this.measurements.count(sums, Date.now());
     if (!model_ids.length || !this.nats.connected) return;
     const notice: CountedNotice = { model_ids: model_ids.length > maxNoticed ? null : model_ids };
     this.nats.connection.publish(countedNotice, JSON.stringify(notice));
@@ -130,14 +144,19 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
 }
 
 class JetStreamDelivery implements Delivery {
-  constructor(private readonly message: JsMsg) {}
+  constructor(
+    private readonly message: JsMsg,
+    private readonly span: Span | undefined,
+  ) {}
 
   ack(): void {
     this.message.ack();
+    this.span?.end();
   }
 
   defer(ms: number): void {
     this.message.nak(ms);
+    this.span?.end('given back');
   }
 
   extend(): void {

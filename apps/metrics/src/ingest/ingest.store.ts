@@ -1,7 +1,9 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import pg from 'pg';
 import { isDatabaseAway } from '#runtime/database-fault.js';
+import { measurePool } from '#runtime/database.measurements.js';
 import { Logger } from '#runtime/logger.js';
+import { Telemetry } from '#runtime/telemetry.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { type WindowSum } from '../windows/tally.js';
 import { keyLookups, type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
@@ -34,7 +36,7 @@ export class IngestStore implements OnModuleDestroy {
   private readonly windows = new WindowSums();
   private readonly names = new Map<string, string>();
 
-  constructor(config: MetricsConfig, logger: Logger) {
+  constructor(config: MetricsConfig, logger: Logger, telemetry: Telemetry) {
     this.pool = new pg.Pool({
       connectionString: config.DATABASE_URL,
       max: connections,
@@ -45,6 +47,7 @@ export class IngestStore implements OnModuleDestroy {
       idle_in_transaction_session_timeout: statementMs,
       keepAlive: true,
     });
+    measurePool(telemetry, 'ingest', connections, this.pool);
     // A connection that breaks is replaced by the next batch: in use it fails its statement, and says so here as well, unheard of which it
     // would end the process.
     const lost = (error: Error): void => logger.debug(`Lost the ingest connection: ${error.message}`, 'database');

@@ -1,5 +1,5 @@
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import { ownNats } from '#testing/nats.js';
+import { headers, type NatsConnection } from '@nats-io/transport-node';
+import { connectTo, ownNats } from '#testing/nats.js';
 import { InvokeError } from './invoke-error.js';
 import { natsWay } from './ways.provider.js';
 import { type Ways } from './ways.js';
@@ -10,7 +10,7 @@ let ask: Ways['nats'];
 
 beforeAll(async () => {
   server = await ownNats();
-  connection = await connect({ servers: server.url });
+  connection = await connectTo(server.url);
   ask = natsWay({ connection, connected: true }, 'models');
 });
 afterAll(async () => {

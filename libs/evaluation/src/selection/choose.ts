@@ -58,6 +58,8 @@ const modelSalt = 'model';
 /** Stands for everyone who is on no canary. */
 const noCanary = '';
 const mostFallbacks = 5;
+/** Of ten models there are millions of orders. */
+const keptOutcomes = 1_000;
 const healthOrder: readonly HealthStatus[] = ['healthy', 'unknown', 'degraded', 'unhealthy'];
 
 /** What could be chosen for the keys of one canary, or of none: `pool` may be served to them at all, `eligible` works besides. */
@@ -67,6 +69,7 @@ interface Ground {
   isLastOne: boolean;
 }
 
+/** The same choice, as long as it lasts, for all keys that it is made for. */
 export type Choose = (targeting_key: string) => Choice | { excluded: Exclusion[] };
 
 /**
@@ -106,14 +109,19 @@ function choiceOn(canary: string, question: Question, servable: readonly Candida
     if (propensity === undefined) propensities.set(model_id, (propensity = propensityOf(question, servable, canaryLots, model_id)));
     return propensity;
   };
+  const made = new Map<string, Choice>();
   return (targeting_key) => {
     // Null: a flag whose variant has no model that could be served.
     const first = question.flag ? question.flag.model_id : (firsts.first(targeting_key) ?? null);
+    const ids = seconds.order(targeting_key);
+    const outcome = `${first} ${ids.join()}`;
+    const before = made.get(outcome);
+    if (before) return before;
     const standing = eligible.get(first ?? noCanary);
-    const drawn = seconds.order(targeting_key).map((id) => eligible.get(id)!);
+    const drawn = ids.map((id) => eligible.get(id)!);
     const order = fallbackOrder(question, drawn, first);
     const chosen = standing ?? order[0]!;
-    return {
+    const choice: Choice = {
       chosen,
       way: ground.isLastOne ? 'last_one' : standing ? 'policy' : 'fallback',
       fallback_from: standing ? null : first,
@@ -121,6 +129,9 @@ function choiceOn(canary: string, question: Question, servable: readonly Candida
       propensity: propensityFor(chosen),
       excluded,
     };
+    if (made.size >= keptOutcomes) made.clear();
+    made.set(outcome, choice);
+    return choice;
   };
 }
 
