@@ -2,6 +2,7 @@
 const slowest = [
   // Not slow, but several times slower in a worker whose earlier files have left promise hooks on.
   'apps/metrics/src/ingest/ingest.simulation.spec.ts',
+  'test/faults/suite.spec.ts',
   'test/alerts.spec.ts',
   'test/faults/kills.spec.ts',
   'test/faults/network.spec.ts',

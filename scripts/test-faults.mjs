@@ -1,4 +1,4 @@
-// `npm run test:faults -- [--seed N] [--seconds N] [--only kills|network|poison|stream|<words of a test's name>]`: the tests of test/faults with
+// `npm run test:faults -- [--seed N] [--seconds N] [--only kills|network|poison|stream|suite|<words of a test's name>]`: the tests of test/faults with
 // every disturbance as long as --seconds says (default 60), on the schedules of one seed (default: a new one, printed). One file after the
 // other, so that the same seed meets the same load.
 import { randomInt } from 'node:crypto';

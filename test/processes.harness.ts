@@ -95,6 +95,7 @@ export class Processes {
       PROBE_HOST: '127.0.0.1',
       PROBE_PORT: port,
       LOG_LEVEL: 'silent',
+      DRAIN_SECONDS: '0',
       ...this.environment,
     };
   }

@@ -2,8 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   AckPolicy,
@@ -19,11 +17,11 @@ import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
-import { type RunningPostgres, startPostgres } from '#embedded/postgres.js';
 import { type DatabaseRole } from '#embedded/postgres-roles.js';
-import { createDatabase, servicesTemplate } from '#testing/database.js';
-import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
+import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
+import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
+import { TcpProxy } from './tcp-proxy.harness.js';
 
 const setpriv = '/usr/bin/setpriv';
 /** What a child of this process is started with, so that none outlives it, however it ends. */
@@ -51,15 +49,10 @@ export interface FaultSuiteOptions {
   storeDir?: string;
   /** As an operator may have set the stream and its consumer before; the services keep both. */
   maxBytes?: number;
-}
-
-interface Postgres {
-  readonly url: string;
-  readonly urls: RunningPostgres['urls'];
-  readonly pid: () => number;
-  readonly kill: () => Promise<void>;
-  readonly restart: () => Promise<void>;
-  readonly drop: () => Promise<void>;
+  /** What all processes are told beside the rest. */
+  environment?: Record<string, string>;
+  /** Whether the processes reach NATS and PostgreSQL through proxies, `toNats` and `toPostgres`. */
+  proxied?: boolean;
 }
 
 /** Messages are lent for a short time, so that nobody waits half a minute for what a dead replica had in hand. */
@@ -73,7 +66,7 @@ const duplicateWindowMs = 1_000;
 export class FaultSuite {
   private readonly children = new Map<string, ChildProcess>();
   private readonly ports = new Map<string, number>();
-  private readonly key = randomBytes(24).toString('hex');
+  readonly key = randomBytes(24).toString('hex');
   api!: Api;
   connection!: NatsConnection;
   private closing = false;
@@ -81,6 +74,9 @@ export class FaultSuite {
   private constructor(
     readonly nats: OwnNats,
     readonly postgres: Postgres,
+    private readonly environment: Record<string, string>,
+    readonly toNats: TcpProxy | undefined,
+    readonly toPostgres: TcpProxy | undefined,
   ) {}
 
   /** With all of them ready. */
@@ -89,15 +85,18 @@ export class FaultSuite {
     ownPostgres = false,
     storeDir,
     maxBytes = 256 * 1024 ** 2,
+    environment = {},
+    proxied = false,
   }: FaultSuiteOptions = {}): Promise<FaultSuite> {
     const [nats, postgres] = await Promise.all([ownNats(storeDir), ownPostgres ? killablePostgres() : sharedPostgres()]);
-    const suite = new FaultSuite(nats, postgres);
+    const proxies = proxied ? [nats.port, Number(new URL(postgres.url).port)].map((port) => TcpProxy.to(port)) : [];
+    const suite = new FaultSuite(nats, postgres, environment, await proxies[0], await proxies[1]);
     try {
       suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
-      suite.api = new Api(`http://127.0.0.1:${suite.ports.get('gateway')}/api/models/enterprise`, suite.key);
+      suite.api = new Api(`${suite.rootOf('gateway')}/api/models/enterprise`, suite.key);
       await Promise.all(names.map((name) => suite.ready(name)));
       return suite;
     } catch (error) {
@@ -116,9 +115,10 @@ export class FaultSuite {
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
     const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
+    const through = (proxy: TcpProxy | undefined, url: string): string => proxy?.between(url) ?? url;
     const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
-      NATS_URL: this.nats.urls[app],
-      ...(app !== 'gateway' && { DATABASE_URL: this.postgres.urls[app] }),
+      NATS_URL: through(this.toNats, this.nats.urls[app]),
+      ...(app !== 'gateway' && { DATABASE_URL: through(this.toPostgres, this.postgres.urls[app]) }),
       KEY_PEPPER: this.key,
       BOOTSTRAP_ADMIN_KEY: this.key,
       HOST: '127.0.0.1',
@@ -127,10 +127,25 @@ export class FaultSuite {
       PROBE_PORT: String(port),
       LOG_LEVEL: 'silent',
       FOLD_AFTER_SECONDS: foldAfterSeconds,
+      DRAIN_SECONDS: '0',
+      ...this.environment,
       ...environment,
     });
     this.children.set(name, child);
     return child;
+  }
+
+  /** All processes that were ever run. */
+  get names(): string[] {
+    return [...this.children.keys()];
+  }
+
+  rootOf(name: string): string {
+    return `http://127.0.0.1:${this.ports.get(name)}`;
+  }
+
+  pidOf(name: string): number {
+    return this.children.get(name)!.pid!;
   }
 
   signal(name: string, signal: NodeJS.Signals): void {
@@ -165,7 +180,7 @@ export class FaultSuite {
   async ready(name: string): Promise<void> {
     await eventually(
       () =>
-        fetch(`http://127.0.0.1:${this.ports.get(name)}/readyz`).then(
+        fetch(`${this.rootOf(name)}/readyz`).then(
           (response) => response.text(),
           (error: Error) => error.message,
         ),
@@ -239,6 +254,8 @@ export class FaultSuite {
     await this.connection?.close();
     await this.nats.stop();
     await this.postgres.drop();
+    await this.toNats?.close();
+    await this.toPostgres?.close();
   }
 
   private async makeStream(max_bytes: number): Promise<void> {
@@ -261,41 +278,4 @@ export class FaultSuite {
       ...consumerSettings,
     });
   }
-}
-
-async function sharedPostgres(): Promise<Postgres> {
-  const { url, urls, drop } = await createDatabase(servicesTemplate);
-  const notOurs = (): never => {
-    throw new Error('The shared PostgreSQL is nobody’s to kill');
-  };
-  return { url, urls, drop, pid: notOurs, kill: notOurs, restart: notOurs };
-}
-
-/** Waits for the disk as in production: what it has committed must outlive a kill. */
-async function killablePostgres(): Promise<Postgres> {
-  const dataDir = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'postgres-'));
-  let server = await startPostgres({ dataDir, port: lastingPort(), revive: false });
-  const { url, urls, port } = server;
-  const pid = (): number => {
-    if (server.pid === undefined) throw new Error('PostgreSQL is down');
-    return server.pid;
-  };
-  return {
-    url,
-    urls,
-    pid,
-    async kill() {
-      process.kill(pid(), 'SIGKILL');
-      await server.stop();
-    },
-    async restart() {
-      await server.stop();
-      server = await startPostgres({ dataDir, port, revive: false });
-      if (server.port !== port) throw new Error(`Port ${port} was taken while PostgreSQL was down`);
-    },
-    async drop() {
-      await server.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
 }

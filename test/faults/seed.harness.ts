@@ -5,6 +5,9 @@
 export const seed = Number(process.env.FAULTS_SEED ?? 1);
 const givenSeconds = process.env.FAULTS_SECONDS;
 
+/** Not in `npm test`. */
+export const isLong = givenSeconds !== undefined;
+
 export const lastingMs = (shortSeconds: number): number => Number(givenSeconds ?? shortSeconds) * 1_000;
 
 /** What a test may take: its disturbance, 30 s in which everything must be counted, and starts and stops on two busy cores. */

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,27 +9,23 @@ import { FaultSuite } from './fault-suite.harness.js';
 import { findings, type SentMessage, shortened } from './history.harness.js';
 import { EventPlan } from './plan.harness.js';
 import { lastingMs, Random, seed, sleep, timeoutMs } from './seed.harness.js';
+import { SmallDisk, whyNoDisk } from './small-disk.harness.js';
 import { Traffic, windowsOf } from './traffic.harness.js';
 
 const notMounted = whyNoDisk();
-let disk: string | undefined;
+let disk: SmallDisk | undefined;
 let suite: FaultSuite;
 let traffic: Traffic | undefined;
 let unwatched: string;
 
 beforeAll(async () => {
-  if (!notMounted) {
-    disk = mkdtempSync(join(tmpdir(), 'emr-faults-disk-'));
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=160m', 'none', disk]);
-  }
-  suite = await FaultSuite.start({ replicas: ['metrics'], ...(disk && { storeDir: join(disk, 'nats') }), maxBytes: 96 * 1024 ** 2 });
+  if (!notMounted) disk = new SmallDisk(160);
+  suite = await FaultSuite.start({ replicas: ['metrics'], ...(disk && { storeDir: join(disk.path, 'nats') }), maxBytes: 96 * 1024 ** 2 });
   [unwatched] = (await suite.models(1)) as [string];
 }, 60_000);
 afterAll(async () => {
   await suite?.close();
-  if (!disk) return;
-  execFileSync('/bin/umount', ['-l', disk]);
-  rmSync(disk, { recursive: true });
+  disk?.remove();
 });
 afterEach(async () => {
   await traffic?.stop();
@@ -134,15 +128,9 @@ describe(`the stream, with seed ${seed}`, () => {
 (notMounted ? describe.skip : describe)(`the disk of the stream, with seed ${seed}${notMounted ? ` (skipped: ${notMounted})` : ''}`, () => {
   it('is answered 503 while it is full, and what was acknowledged is counted once there is room again', async () => {
     traffic = await Traffic.start(suite, { random: new Random(seed, 'disk'), lasting_ms: 8_000 });
-    const ballast = join(disk!, 'ballast');
-    // The last gap is filled with the smallest pieces there are.
-    for (const piece of [1024 ** 2, 4 * 1024]) {
-      expect(() => {
-        for (;;) appendFileSync(ballast, Buffer.alloc(piece));
-      }).toThrow('ENOSPC');
-    }
+    disk!.fill();
     await eventually(record, (status) => status === 503, 30_000);
-    rmSync(ballast);
+    disk!.clear();
     // A nats-server switches JetStream off when its disk is full, until an operator starts it again.
     await suite.nats.kill();
     await suite.nats.restart();
@@ -151,21 +139,6 @@ describe(`the stream, with seed ${seed}`, () => {
     expect(await traffic.findings()).toEqual([]);
   }, 90_000);
 });
-
-/** Undefined where this process may mount a file system. */
-function whyNoDisk(): string | undefined {
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'only root on Linux may mount a disk';
-  const place = mkdtempSync(join(tmpdir(), 'emr-faults-probe-'));
-  try {
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'none', place], { stdio: 'ignore' });
-    execFileSync('/bin/umount', [place]);
-    return undefined;
-  } catch {
-    return 'this root may not mount a disk';
-  } finally {
-    rmSync(place, { recursive: true, force: true });
-  }
-}
 
 /** Publishes one message after the other from the test itself, each acknowledged. Without a name its messages carry no number. */
 class Publisher {

@@ -108,6 +108,25 @@ export class GatewayConfig extends ProcessConfig {
   @Text({ max: 200, optional: true })
   OIDC_NAMES_CLAIM = 'emr_names';
 
+  /**
+   * Requests are refused (503) while, for half a second and more, reading what has come has taken longer than this; 0: never. See
+   * docs/adr/0033-overload-and-drain.md.
+   */
+  @Whole({ max: 10_000, optional: true })
+  OVERLOAD_AFTER_MS = 50;
+
+  /** Requests under way at a time, but for those that are meant to wait; further ones are refused (503). 0: no limit. */
+  @Whole({ max: 100_000, optional: true })
+  MAX_UNDER_WAY = 512;
+
+  /** Open connections, streams of OFREP among them; further ones are closed at once. */
+  @Whole({ min: 10, max: 100_000, optional: true })
+  MAX_CONNECTIONS = 10_000;
+
+  /** For how long after SIGTERM requests are still served while /readyz says 503, so that whoever balances the load hears of it. */
+  @Whole({ max: 20, optional: true })
+  DRAIN_SECONDS = 5;
+
   get oidcAlgorithms(): string[] {
     return entriesOf(this.OIDC_ALGORITHMS);
   }

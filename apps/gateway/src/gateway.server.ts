@@ -1,4 +1,6 @@
+import { type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -47,7 +49,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     }
   }
 
-  const adapter = httpAdapter(logger, telemetry, config.trustedProxies);
+  const adapter = httpAdapter(logger, telemetry, config);
   const app = await NestFactory.create<NestFastifyApplication>(Gateway.whole(), adapter, {
     logger,
     abortOnError: false,
@@ -69,9 +71,20 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     port,
     async close() {
       readiness.stopping();
+      adapter.phase = 'draining';
+      await drained(app.getHttpServer(), config.DRAIN_SECONDS);
       await app.close();
       await foundation.nats.close();
       await telemetry.tracing?.close();
     },
   };
+}
+
+const lookEveryMs = 100;
+
+/** Until nobody is connected any more, `seconds` at most. */
+async function drained(server: Server, seconds: number): Promise<void> {
+  const open = promisify(server.getConnections.bind(server));
+  for (const until = Date.now() + seconds * 1_000; Date.now() < until && (await open()) > 0;)
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
 }

@@ -3,12 +3,15 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { type Socket } from 'node:net';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { AppError, type ErrorDetails, serviceUnavailable } from '#contracts/errors.js';
+import { AppError, type ErrorDetails } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
+import { type GatewayConfig } from './gateway.config.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
 import { jsonTextOf } from './json-text.js';
+import { Overload } from './overload.js';
+import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
@@ -34,18 +37,23 @@ const processId = randomUUID();
 let requests = 0;
 const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
 
+/** Routes whose requests may take longer than a service is waited for: they are bounded each by itself. */
+const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|flags\/import)$/;
+
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
+type Limits = Pick<GatewayConfig, 'OVERLOAD_AFTER_MS' | 'MAX_UNDER_WAY' | 'MAX_CONNECTIONS' | 'trustedProxies'>;
 type Route = unknown[];
 type ErrorHandler = Parameters<FastifyAdapter['setErrorHandler']>[0];
 
 export class GatewayAdapter extends FastifyAdapter {
-  closing = false;
+  /** `draining`: whoever asks is answered, and told to open another connection next time; `closing`: nobody is served any more. */
+  phase: 'serving' | 'draining' | 'closing' = 'serving';
   /** Set before routes are made. */
   served: (handler: object) => RouteHandler | null = () => null;
 
   override beforeClose(): void {
-    this.closing = true;
+    this.phase = 'closing';
     super.beforeClose();
   }
 
@@ -86,7 +94,12 @@ export class GatewayAdapter extends FastifyAdapter {
 }
 
 /** Fastify as the gateway uses it: bounded sizes and times, our error envelope for what Fastify itself refuses, a log line a request. */
-export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies: string[]): GatewayAdapter {
+export function httpAdapter(
+  logger: Logger,
+  telemetry: Telemetry,
+  { OVERLOAD_AFTER_MS, MAX_UNDER_WAY, MAX_CONNECTIONS, trustedProxies }: Limits,
+): GatewayAdapter {
+  const overload = new Overload(OVERLOAD_AFTER_MS, MAX_UNDER_WAY);
   const adapter = new GatewayAdapter({
     bodyLimit,
     trustProxy: trustedProxies.length > 0 && trustedProxies,
@@ -111,6 +124,8 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
     clientErrorHandler: refuseRaw,
   });
   const fastify = adapter.getInstance();
+  fastify.server.maxConnections = MAX_CONNECTIONS;
+  shedBefore(fastify.server, overload, telemetry);
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
@@ -144,8 +159,15 @@ export function httpAdapter(logger: Logger, telemetry: Telemetry, trustedProxies
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
-    else if (adapter.closing) sendError(reply.header('connection', 'close'), serviceUnavailable('gateway'));
-    else done();
+    else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
+    else {
+      if (!meantToWait.test(request.routeOptions.url ?? '')) {
+        overload.entered();
+        reply.raw.once('close', overload.left);
+      }
+      if (adapter.phase === 'draining') void reply.header('connection', 'close');
+      done();
+    }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? '(none)';

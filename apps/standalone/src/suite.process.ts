@@ -102,6 +102,8 @@ export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
           HOST: options.host,
           PORT: options.port,
           CORS_ORIGINS: options.cors_origins,
+          // Nobody balances the load of one process.
+          DRAIN_SECONDS: 0,
         }),
       ),
     );

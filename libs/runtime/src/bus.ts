@@ -8,6 +8,9 @@ import { Telemetry } from './telemetry.js';
 import { traceHeader } from './trace-context.js';
 import { currentSpan, type Span } from './tracing.js';
 
+/** More would only be asked in vain: a service that answers in time has far fewer in hand, and one that hangs must not be waited for by all. */
+const maxWaiting = 256;
+
 interface Reply<Out> {
   response?: Out;
   err?: unknown;
@@ -20,6 +23,8 @@ interface Reply<Out> {
 @Injectable()
 export class Bus {
   private nextId = 0;
+  /** Requests without an answer yet, by service. */
+  private readonly waiting = new Map<string, number>();
 
   constructor(
     private readonly nats: Nats,
@@ -27,8 +32,8 @@ export class Bus {
   ) {}
 
   /**
-   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens or NATS is
-   * away, after `contract.timeout_ms` when the service hangs.
+   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
+   * away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
     const began = performance.now();
@@ -56,10 +61,16 @@ export class Bus {
 
     const headers = callerHeaders(currentCaller());
     if (span) headers.set(traceHeader, span.traceparent);
-    const message = await this.nats.connection.request(subject, payload, { timeout: timeout_ms, headers }).catch((error: unknown) => {
-      if (isUnavailable(error)) throw serviceUnavailable(service);
-      throw error;
-    });
+    const before = this.waiting.get(service) ?? 0;
+    if (before >= maxWaiting) throw serviceUnavailable(service);
+    this.waiting.set(service, before + 1);
+    const message = await this.nats.connection
+      .request(subject, payload, { timeout: timeout_ms, headers })
+      .catch((error: unknown) => {
+        if (isUnavailable(error)) throw serviceUnavailable(service);
+        throw error;
+      })
+      .finally(() => this.waiting.set(service, this.waiting.get(service)! - 1));
     const { response, err } = message.json<Reply<Out>>();
     if (err !== undefined && err !== null) throw errorFromBody(err) ?? new Error(`${subject} failed: ${JSON.stringify(err)}`);
     return response ?? raise(new Error(`${subject} answered nothing`));

@@ -21,7 +21,7 @@ interface Reply {
  */
 export class NatsServer extends ServerNats {
   private readonly inHand = new Set<Promise<void>>();
-  private readonly taken: { unsubscribe(): void }[] = [];
+  private readonly taken: { drain(): Promise<void> }[] = [];
   /** Of each message in hand: to be called with the code of its answer. */
   private readonly unanswered = new Map<Msg, (code: string) => void>();
 
@@ -52,10 +52,15 @@ export class NatsServer extends ServerNats {
   }
 
   override async close(): Promise<void> {
-    for (const subscription of this.taken) subscription.unsubscribe();
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, drainDeadlineMs).unref());
-    await Promise.race([Promise.allSettled([...this.inHand]), deadline]);
+    await Promise.race([this.drained(), deadline]);
     // The connection is closed by who opened it: JetStream consumers of the same process may still have to acknowledge.
+  }
+
+  /** What NATS has given to this replica before it heard that it must not any more is answered too. */
+  private async drained(): Promise<void> {
+    if (this.nats.connected) await Promise.allSettled(this.taken.map((subscription) => subscription.drain()));
+    await Promise.allSettled([...this.inHand]);
   }
 
   private take(subject: string, message: Msg): void {

@@ -1,0 +1,74 @@
+import { Overload } from './overload.js';
+
+/** An event loop whose clock stands still but for what requests take. */
+class Loop {
+  now_ms = 1_000;
+  private ended: (() => void)[] = [];
+  readonly overload: Overload;
+
+  constructor(budget_ms = 50) {
+    this.overload = new Overload(
+      budget_ms,
+      0,
+      () => this.now_ms,
+      (ended) => this.ended.push(ended),
+    );
+  }
+
+  /** Reads so many requests that take `each_ms`, 0.1 ms where they are refused; answers with how many were accepted. */
+  pass(requests: number, each_ms: number): number {
+    let accepted = 0;
+    for (let request = 0; request < requests; request++) {
+      const refused = this.overload.refuses();
+      if (!refused) accepted += 1;
+      this.now_ms += refused ? 0.1 : each_ms;
+    }
+    for (const end of this.ended.splice(0)) end();
+    return accepted;
+  }
+}
+
+describe('overload', () => {
+  it('is none while every pass ends in time, whatever comes in the long run', () => {
+    const loop = new Loop();
+    for (let passes = 0; passes < 1_000; passes++) expect(loop.pass(49, 1)).toBe(49);
+  });
+
+  it('is none for one long pass, also the first after a rest', () => {
+    const loop = new Loop();
+    loop.pass(1, 1);
+    expect(loop.pass(4, 150)).toBe(4);
+    loop.now_ms += 60_000;
+    expect(loop.pass(4, 150)).toBe(4);
+  });
+
+  it('lets only as many in as can be answered in the budget once passes have been too long for half a second', () => {
+    const loop = new Loop();
+    loop.pass(1, 1);
+    for (let passes = 0; passes < 4; passes++) loop.pass(150, 1);
+    for (let passes = 0; passes < 20; passes++) expect(loop.pass(500, 1)).toBe(51);
+  });
+
+  it('ends with the first pass that ends in time', () => {
+    const loop = new Loop();
+    for (let passes = 0; passes < 10; passes++) loop.pass(150, 1);
+    expect(loop.pass(150, 1)).toBe(51);
+    loop.pass(10, 1);
+    expect(loop.pass(150, 1)).toBe(150);
+  });
+
+  it('is never told of with a budget of 0', () => {
+    const loop = new Loop(0);
+    for (let passes = 0; passes < 100; passes++) expect(loop.pass(500, 10)).toBe(500);
+  });
+
+  it('is told of while too many requests are under way, and no longer', () => {
+    const overload = new Overload(0, 2);
+    overload.entered();
+    expect(overload.refuses()).toBe(false);
+    overload.entered();
+    expect(overload.refuses()).toBe(true);
+    overload.left();
+    expect(overload.refuses()).toBe(false);
+  });
+});

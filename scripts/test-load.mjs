@@ -1,0 +1,31 @@
+// `npm run test:load -- overload [--seconds N] | soak [--minutes N]`: the tests of test/load for so long (default 20 s, 10 minutes), with the figures.
+// `npm test` runs short versions of them.
+import { spawnSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { checkNode, install } from './install.mjs';
+
+const usage = 'Usage: npm run test:load -- overload [--seconds N] | soak [--minutes N]';
+const whole = (text) => (/^[1-9]\d{0,5}$/.test(text) ? Number(text) : NaN);
+let name;
+let seconds = NaN;
+try {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { seconds: { type: 'string' }, minutes: { type: 'string' } },
+  });
+  [name] = positionals;
+  if (positionals.length === 1 && name === 'overload' && !values.minutes) seconds = whole(values.seconds ?? '20');
+  if (positionals.length === 1 && name === 'soak' && !values.seconds) seconds = whole(values.minutes ?? '10') * 60;
+} catch (error) {
+  console.error(error.message);
+}
+if (Number.isNaN(seconds)) {
+  console.error(usage);
+  process.exit(1);
+}
+
+checkNode();
+install();
+const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--runInBand', `test/load/${name}.spec.ts`];
+const { status } = spawnSync(process.execPath, jest, { stdio: 'inherit', env: { ...process.env, LOAD_SECONDS: String(seconds) } });
+process.exit(status ?? 1);

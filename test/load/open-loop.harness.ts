@@ -1,0 +1,168 @@
+import { connect, type Socket } from 'node:net';
+
+/** A request as it goes over the wire. */
+export interface Shot {
+  kind: string;
+  bytes: Buffer;
+}
+
+export interface Shots {
+  kind: string;
+  /** From when it was to be sent, whether or not it could be: a client that waits for a connection waits. */
+  took_ms: number;
+  /** 0: no answer came. */
+  status: number;
+  /** Whether a refusal says when to try again. */
+  retryAfter: boolean;
+}
+
+export const shot = (kind: string, host: string, method: string, path: string, key: string, body?: object): Shot => {
+  const text = body ? JSON.stringify(body) : '';
+  const head = [`${method} ${path} HTTP/1.1`, `host: ${host}`, `authorization: Bearer ${key}`];
+  if (body) head.push('content-type: application/json', `content-length: ${Buffer.byteLength(text)}`);
+  return { kind, bytes: Buffer.from(`${head.join('\r\n')}\r\n\r\n${text}`) };
+};
+
+const tickMs = 5;
+const maxConnections = 1_000;
+const answerWithinMs = 30_000;
+
+/** One keep-alive connection, with one request at a time; reads of an answer what is to be known and no more. */
+class Line {
+  private readonly socket: Socket;
+  private received = '';
+  private length = -1;
+  private answered: ((status: number, retryAfter: boolean) => void) | undefined;
+
+  constructor(
+    port: number,
+    private readonly freed: (line: Line) => void,
+    private readonly gone: (line: Line) => void,
+  ) {
+    this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.socket.setEncoding('latin1');
+    this.socket.on('data', (chunk: string) => this.read(chunk));
+    this.socket.on('error', () => undefined);
+    this.socket.on('close', () => {
+      this.gone(this);
+      this.settle(0, false);
+    });
+  }
+
+  send({ bytes }: Shot, answered: (status: number, retryAfter: boolean) => void): void {
+    this.answered = answered;
+    this.socket.write(bytes);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  private read(chunk: string): void {
+    this.received += chunk;
+    if (this.length < 0) {
+      const end = this.received.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const announced = /\r\ncontent-length: (\d+)/i.exec(this.received.slice(0, end))?.[1];
+      this.length = end + 4 + Number(announced ?? 0);
+    }
+    if (this.received.length < this.length) return;
+    const status = Number(this.received.slice(9, 12));
+    const retryAfter = status === 503 && /\r\nretry-after: \d/i.test(this.received.slice(0, this.length));
+    this.received = '';
+    this.length = -1;
+    this.settle(status, retryAfter);
+    if (!this.socket.destroyed) this.freed(this);
+  }
+
+  private settle(status: number, retryAfter: boolean): void {
+    const { answered } = this;
+    this.answered = undefined;
+    answered?.(status, retryAfter);
+  }
+}
+
+/** Sends at a fixed rate whatever becomes of what was sent before, over 1,000 connections at the most. */
+export class OpenLoop {
+  private readonly idle: Line[] = [];
+  private readonly lines = new Set<Line>();
+  private readonly queue: { shot: Shot; due_ms: number }[] = [];
+  private readonly results: Shots[] = [];
+
+  constructor(
+    private readonly port: number,
+    private readonly shots: readonly Shot[],
+  ) {}
+
+  /** Resolves when everything is answered, or after 30 s without. */
+  async run(perSecond: number, lasting_ms: number): Promise<Shots[]> {
+    const began = performance.now();
+    let sent = 0;
+    const all = Math.floor((perSecond * lasting_ms) / 1_000);
+    while (sent < all) {
+      const due = Math.min(all, Math.floor(((performance.now() - began) * perSecond) / 1_000));
+      for (; sent < due; sent++) this.shoot({ shot: this.shots[sent % this.shots.length]!, due_ms: began + (sent * 1_000) / perSecond });
+      await new Promise((resolve) => setTimeout(resolve, tickMs));
+    }
+    for (const until = performance.now() + answerWithinMs; this.results.length < all && performance.now() < until;)
+      await new Promise((resolve) => setTimeout(resolve, tickMs));
+    for (const line of this.lines) line.close();
+    const missing = Array.from({ length: all - this.results.length }, () => unanswered);
+    return [...this.results, ...missing];
+  }
+
+  private shoot(next: { shot: Shot; due_ms: number }): void {
+    const line = this.idle.pop() ?? (this.lines.size < maxConnections ? this.open() : undefined);
+    if (!line) {
+      this.queue.push(next);
+      return;
+    }
+    line.send(next.shot, (status, retryAfter) =>
+      this.results.push({ kind: next.shot.kind, took_ms: performance.now() - next.due_ms, status, retryAfter }),
+    );
+  }
+
+  private open(): Line {
+    const line = new Line(
+      this.port,
+      (freed) => {
+        this.idle.push(freed);
+        const next = this.queue.shift();
+        if (next) this.shoot(next);
+      },
+      (gone) => {
+        this.lines.delete(gone);
+        const at = this.idle.indexOf(gone);
+        if (at >= 0) this.idle.splice(at, 1);
+      },
+    );
+    this.lines.add(line);
+    return line;
+  }
+}
+
+const unanswered: Shots = { kind: 'unanswered', took_ms: answerWithinMs, status: 0, retryAfter: false };
+
+/** As many as are answered with so many at once, each sent when another one was answered: requests a second. */
+export async function closedLoop(port: number, shots: readonly Shot[], atOnce: number, lasting_ms: number): Promise<number> {
+  let answered = 0;
+  let next = 0;
+  const lines: Line[] = [];
+  const send = (line: Line): void => line.send(shots[next++ % shots.length]!, (status) => (answered += status === 200 ? 1 : 0));
+  for (let line = 0; line < atOnce; line++) {
+    const opened = new Line(port, send, () => undefined);
+    lines.push(opened);
+    send(opened);
+  }
+  const began = performance.now();
+  await new Promise((resolve) => setTimeout(resolve, lasting_ms));
+  const rate = (answered * 1_000) / (performance.now() - began);
+  for (const line of lines) line.close();
+  return rate;
+}
+
+/** Of a list that need not be sorted; 0 of none. */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? 0;
+}
