@@ -46,7 +46,6 @@ it('a registry with another pepper than its keys ends with code 78 and a sentenc
     PROBE_HOST: '127.0.0.1',
     PROBE_PORT: '0',
     LOG_LEVEL: 'silent',
-    DRAIN_SECONDS: '0',
   });
   expect([code, output.trim()]).toEqual([78, 'KEY_PEPPER: it is another one than the keys in the database were hashed with']);
   expect((await suite.api.send('/types')).status).toBe(200);
