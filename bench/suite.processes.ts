@@ -63,6 +63,7 @@ export async function startProcesses(): Promise<SuiteProcesses> {
         KEY_PEPPER: key,
         BOOTSTRAP_ADMIN_KEY: key,
         LOG_LEVEL: 'warn',
+        DRAIN_SECONDS: '0',
         VALIDATION_ALLOWED_NETWORKS: '127.0.0.0/8',
         HOST: '127.0.0.1',
         PROBE_HOST: '127.0.0.1',

@@ -14,7 +14,14 @@ afterAll(() => suite.close());
 const otherPepper = randomBytes(32).toString('hex');
 
 it('a gateway with another pepper than the registry is not ready, says why, and calls no key wrong', async () => {
-  const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: otherPepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+  const config = {
+    NATS_URL: suite.nats_urls.gateway,
+    KEY_PEPPER: otherPepper,
+    LOG_LEVEL: 'silent',
+    DRAIN_SECONDS: 0,
+    HOST: '127.0.0.1',
+    PORT: 0,
+  };
   const gateway = await startGateway(Object.assign(new GatewayConfig(), config));
   try {
     const root = `http://127.0.0.1:${gateway.port}`;

@@ -19,7 +19,7 @@ beforeAll(async () => {
   suite = await TestSuite.start();
   const config = {
     NATS_URL: suite.nats_urls.gateway,
-    ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 },
+    ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', DRAIN_SECONDS: 0, HOST: '127.0.0.1', PORT: 0 },
     ...{ KEY_MAX_PER_SECOND: perSecond, ADDRESS_MAX_FAILURES_PER_MINUTE: mayFail, TRUSTED_PROXIES: '127.0.0.0/8' },
   };
   const start = (): Promise<RunningGateway> => startGateway(Object.assign(new GatewayConfig(), config));
@@ -169,7 +169,14 @@ it('believes X-Forwarded-For of a proxy that it was told of alone', async () => 
 });
 
 it('an address has a limit of its own where one is set', async () => {
-  const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+  const config = {
+    NATS_URL: suite.nats_urls.gateway,
+    KEY_PEPPER: suite.key_pepper,
+    LOG_LEVEL: 'silent',
+    DRAIN_SECONDS: 0,
+    HOST: '127.0.0.1',
+    PORT: 0,
+  };
   const gateway = await startGateway(Object.assign(new GatewayConfig(), config, { ADDRESS_MAX_PER_SECOND: 3 }));
   const statuses = await Promise.all(
     Array.from({ length: 40 }, async () => (await fetch(`http://127.0.0.1:${gateway.port}${prefix}/types`)).status),

@@ -34,7 +34,7 @@ beforeAll(async () => {
   otherKey = await newKey('client');
   const { key_pepper: KEY_PEPPER } = suite;
   const NATS_URL = suite.nats_urls.gateway;
-  const config = { NATS_URL, KEY_PEPPER, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0, KEY_MAX_PER_SECOND: allowed };
+  const config = { NATS_URL, KEY_PEPPER, LOG_LEVEL: 'silent', DRAIN_SECONDS: 0, HOST: '127.0.0.1', PORT: 0, KEY_MAX_PER_SECOND: allowed };
   limited = await startGateway(Object.assign(new GatewayConfig(), config));
   const { model_id } = await api.register({ sport: 'NBA' });
   await addFlag({
@@ -315,7 +315,14 @@ describe('the stream of changes', () => {
   });
 
   it('ends with its gateway, which does not wait for it, and with its key', async () => {
-    const config = { NATS_URL: suite.nats_urls.gateway, KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 };
+    const config = {
+      NATS_URL: suite.nats_urls.gateway,
+      KEY_PEPPER: suite.key_pepper,
+      LOG_LEVEL: 'silent',
+      DRAIN_SECONDS: 0,
+      HOST: '127.0.0.1',
+      PORT: 0,
+    };
     const gateway = await startGateway(Object.assign(new GatewayConfig(), config));
     const { key: secret, key_id } = await api.data<{ key: string; key_id: string }>('/keys', {
       method: 'POST',

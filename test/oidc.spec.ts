@@ -13,7 +13,7 @@ let gateway: RunningGateway;
 async function startTrusting(): Promise<RunningGateway> {
   const config = {
     NATS_URL: suite.nats_urls.gateway,
-    ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', HOST: '127.0.0.1', PORT: 0 },
+    ...{ KEY_PEPPER: suite.key_pepper, LOG_LEVEL: 'silent', DRAIN_SECONDS: 0, HOST: '127.0.0.1', PORT: 0 },
     ...{ OIDC_ISSUER: issuer.url, OIDC_AUDIENCE: audience, OIDC_ROLES: 'ml-readers=viewer,ml-apps=client,ml-leads=releaser' },
     ADDRESS_MAX_FAILURES_PER_MINUTE: 0,
   };
