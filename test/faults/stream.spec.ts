@@ -79,7 +79,7 @@ describe(`the stream, with seed ${seed}`, () => {
     expect(await traffic.findings()).toEqual([]);
   }, 90_000);
 
-  const ofStream = `jetstream/$G/streams/${inferenceStream.name}`;
+  const ofStream = `jetstream/EMR/streams/${inferenceStream.name}`;
   describe.each([
     ['with all its files', 'jetstream'],
     ['and not the place its consumer has reached', `${ofStream}/msgs`],

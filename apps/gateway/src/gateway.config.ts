@@ -113,7 +113,7 @@ export class GatewayConfig extends ProcessConfig {
    * docs/adr/0033-overload-and-drain.md.
    */
   @Whole({ max: 10_000, optional: true })
-  OVERLOAD_AFTER_MS = 50;
+  OVERLOAD_AFTER_MS = 200;
 
   /** Requests under way at a time, but for those that are meant to wait; further ones are refused (503). 0: no limit. */
   @Whole({ max: 100_000, optional: true })

@@ -34,11 +34,13 @@ export function connectTo(url: string, options: NodeConnectionOptions = {}): Pro
 }
 
 const refusedService = /Violation.*User "(gateway|registry|metrics|validation|flags)"/;
+/** The leave to answer goes with the connection that was asked: a service that answers after it was cut off is refused that, and nobody waits for it any more. */
+const lateAnswer = /Publish Violation.*Subject "_INBOX\./;
 
 /** What its services wanted and may not do, as the server wrote it down since the start before its latest. */
 async function refusals(storeDir: string): Promise<string[]> {
   const logs = ['server.log.previous', 'server.log'].map((name) => readFile(join(storeDir, name), 'utf8').catch(() => ''));
-  return (await Promise.all(logs)).flatMap((log) => log.split('\n').filter((line) => refusedService.test(line)));
+  return (await Promise.all(logs)).flatMap((log) => log.split('\n').filter((line) => refusedService.test(line) && !lateAnswer.test(line)));
 }
 
 /**
