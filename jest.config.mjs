@@ -36,6 +36,8 @@ export default {
       ...base,
       displayName: 'story',
       testMatch: ['<rootDir>/test/**/*.spec.ts'],
+      // What is measured by the clock says nothing beside other tests: `npm run test:load` has the machine for itself.
+      testPathIgnorePatterns: ['/node_modules/', ...(process.env.LOAD_SECONDS ? [] : ['/test/load/(overload|soak)\\.spec\\.ts$'])],
       globalSetup: '<rootDir>/test/setup/stories.mjs',
       globalTeardown: '<rootDir>/test/setup/stop.mjs',
     },

@@ -1,5 +1,5 @@
 // `npm run test:load -- overload [--seconds N] | soak [--minutes N]`: the tests of test/load for so long (default 20 s, 10 minutes), with the figures.
-// `npm test` runs short versions of them.
+// They are not among those of `npm test`: beside other tests nobody answers as fast as alone.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { checkNode, install } from './install.mjs';

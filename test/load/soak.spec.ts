@@ -6,7 +6,7 @@ import { megabytes, type Sample, type Verdict, verdictOf } from './soak-verdict.
 
 /** Well below what two cores can answer, and far above what one client asks. */
 const perSecond = 100;
-const lastingMs = loadSeconds(4) * 1_000;
+const lastingMs = loadSeconds * 1_000;
 const sampleEveryMs = Math.min(10_000, lastingMs / 8);
 const names = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
 

@@ -344,6 +344,7 @@ describe('a regression case', () => {
     reply = () => ({ hangs: true });
     const result = await regression({}, { signal: AbortSignal.timeout(50) });
     expect(result).toMatchObject({ outcome: 'error', reason: expect.stringContaining('CANCELLED') as string });
-    expect([kept, seen.length]).toEqual([[], 3]);
+    expect(kept).toEqual([]);
+    expect(seen.length).toBeLessThanOrEqual(3);
   });
 });
