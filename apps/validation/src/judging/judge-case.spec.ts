@@ -218,6 +218,7 @@ describe('a performance case', () => {
   it('makes its requests, so many at a time, and keeps what it measured', async () => {
     reply = async () => {
       await untilInHand(4);
+      await new Promise((resolve) => setTimeout(resolve, 5));
       return { json: { y: 1 } };
     };
     const { outcome, checks, measured } = await performance({ limits: { p99_ms: 2_000, min_throughput: 1 } }, { expectations: isOne });
