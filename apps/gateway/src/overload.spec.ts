@@ -64,11 +64,27 @@ describe('overload', () => {
 
   it('is told of while too many requests are under way, and no longer', () => {
     const overload = new Overload(0, 2);
-    overload.entered();
+    const [one, another] = [{}, {}];
+    overload.entered(one);
     expect(overload.refuses()).toBe(false);
-    overload.entered();
+    overload.entered(another);
     expect(overload.refuses()).toBe(true);
-    overload.left();
+    overload.left(one);
     expect(overload.refuses()).toBe(false);
+  });
+
+  it('counts what was under way of a connection that is gone no more, whatever is still made of it', () => {
+    const overload = new Overload(0, 2);
+    const [one, another] = [{}, {}];
+    overload.entered(one);
+    overload.entered(one);
+    expect(overload.refuses()).toBe(true);
+    overload.gone(one);
+    expect(overload.refuses()).toBe(false);
+    overload.left(one);
+    overload.left(one);
+    overload.entered(another);
+    overload.entered(another);
+    expect(overload.refuses()).toBe(true);
   });
 });

@@ -11,6 +11,7 @@ const standing_ms = 500;
  */
 export class Overload {
   private underWay = 0;
+  private readonly underWayOf = new Map<object, number>();
   private began_ms: number | null = null;
   private ended_ms = 0;
   /** When everything that had come was last read in time. */
@@ -39,14 +40,24 @@ export class Overload {
     return now - this.began_ms > this.budget_ms && now - this.inTime_ms > standing_ms;
   }
 
-  /** A request that was not refused is under way, until `left`. */
-  entered(): void {
+  /** A request that was not refused is under way, until it has `left` or its connection is `gone`. */
+  entered(connection: object): void {
     this.underWay += 1;
+    this.underWayOf.set(connection, (this.underWayOf.get(connection) ?? 0) + 1);
   }
 
-  readonly left = (): void => {
+  left(connection: object): void {
+    const ofConnection = this.underWayOf.get(connection);
+    // It was gone before.
+    if (!ofConnection) return;
     this.underWay -= 1;
-  };
+    this.underWayOf.set(connection, ofConnection - 1);
+  }
+
+  gone(connection: object): void {
+    this.underWay -= this.underWayOf.get(connection) ?? 0;
+    this.underWayOf.delete(connection);
+  }
 
   private end(): void {
     this.ended_ms = this.now();
