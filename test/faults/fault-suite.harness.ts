@@ -18,7 +18,7 @@ import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
 import { type DatabaseRole } from '#embedded/postgres-roles.js';
-import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
+import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
 import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
@@ -37,7 +37,7 @@ export async function killHard(child: ChildProcess): Promise<void> {
 
 export function spawnNode(args: string[], environment: Record<string, string> = {}): ChildProcess {
   const [command, ...rest] = [...notAlone, process.execPath, ...args];
-  return spawn(command!, rest, { stdio: 'ignore', env: { PATH: process.env.PATH, ...environment } });
+  return spawn(command!, rest, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH, ...environment } });
 }
 
 export interface FaultSuiteOptions {
@@ -59,6 +59,8 @@ export interface FaultSuiteOptions {
 const consumerSettings = { ack_wait: nanos(2_000), max_ack_pending: 4_000 };
 /** Minutes are folded while events of them still come, and while whoever folds them is killed. */
 const foldAfterSeconds = '1';
+/** Ten processes that start at once on two busy cores. */
+const startWithinMs = 50_000;
 /** Far shorter than the outages, so that it helps nobody to be counted once. */
 const duplicateWindowMs = 1_000;
 
@@ -66,6 +68,8 @@ const duplicateWindowMs = 1_000;
 export class FaultSuite {
   private readonly children = new Map<string, ChildProcess>();
   private readonly ports = new Map<string, number>();
+  /** What a process wrote to its standard error, in all its starts: why it ended by itself. */
+  private readonly said = new Map<string, string>();
   readonly key = randomBytes(24).toString('hex');
   api!: Api;
   connection!: NatsConnection;
@@ -97,7 +101,7 @@ export class FaultSuite {
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
       suite.api = new Api(`${suite.rootOf('gateway')}/api/models/enterprise`, suite.key);
-      await Promise.all(names.map((name) => suite.ready(name)));
+      await Promise.all(names.map((name) => suite.ready(name, startWithinMs)));
       return suite;
     } catch (error) {
       await suite.close();
@@ -111,7 +115,7 @@ export class FaultSuite {
 
   /** `name`: the app, or `metrics-<anything>` for one of several replicas. Does not wait until it is ready. */
   async run(name: string, environment: Record<string, string> = {}): Promise<ChildProcess> {
-    const port = this.ports.get(name) ?? (await freePort());
+    const port = this.ports.get(name) ?? (await freePort(lastingPort()));
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
     const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
@@ -131,6 +135,7 @@ export class FaultSuite {
       ...this.environment,
       ...environment,
     });
+    child.stderr!.on('data', (chunk: Buffer) => this.said.set(name, (this.said.get(name) ?? '') + chunk.toString()));
     this.children.set(name, child);
     return child;
   }
@@ -177,16 +182,19 @@ export class FaultSuite {
     await eventually(restored, (answer) => answer === 'restored', 30_000);
   }
 
-  async ready(name: string): Promise<void> {
-    await eventually(
-      () =>
-        fetch(`${this.rootOf(name)}/readyz`).then(
-          (response) => response.text(),
-          (error: Error) => error.message,
-        ),
-      (answer) => answer.startsWith('{"ready":true'),
-      30_000,
-    );
+  /** Throws after `withinMs`, and at once when the process has ended by itself. */
+  async ready(name: string, withinMs = 30_000): Promise<void> {
+    const look = async (): Promise<string> => {
+      const code = this.children.get(name)?.exitCode;
+      if (typeof code === 'number') throw new Error(`${name} has ended with ${code}; it said: ${this.said.get(name) ?? 'nothing'}`);
+      return fetch(`${this.rootOf(name)}/readyz`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+    };
+    await eventually(look, (answer) => answer.startsWith('{"ready":true'), withinMs).catch((error: unknown) => {
+      throw new Error(`${name} is not ready`, { cause: error });
+    });
   }
 
   /** Messages that the replicas, which must all be answering, were given although they had been counted; each since it was started. */
