@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AckPolicy,
@@ -20,6 +20,7 @@ import { freePort } from '#embedded/ports.js';
 import { type DatabaseRole } from '#embedded/postgres-roles.js';
 import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
+import { logsDirectory } from './seed.harness.js';
 import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
 
@@ -35,9 +36,15 @@ export async function killHard(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-export function spawnNode(args: string[], environment: Record<string, string> = {}): ChildProcess {
+/** `output`: a file to which its standard output is appended. */
+export function spawnNode(args: string[], environment: Record<string, string> = {}, output?: string): ChildProcess {
   const [command, ...rest] = [...notAlone, process.execPath, ...args];
-  return spawn(command!, rest, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH, ...environment } });
+  const file = output === undefined ? undefined : openSync(output, 'a');
+  try {
+    return spawn(command!, rest, { stdio: ['ignore', file ?? 'ignore', 'pipe'], env: { PATH: process.env.PATH, ...environment } });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 export interface FaultSuiteOptions {
@@ -120,7 +127,7 @@ export class FaultSuite {
     this.ports.set(name, port);
     const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
     const through = (proxy: TcpProxy | undefined, url: string): string => proxy?.between(url) ?? url;
-    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
+    const settings = {
       NATS_URL: through(this.toNats, this.nats.urls[app]),
       ...(app !== 'gateway' && { DATABASE_URL: through(this.toPostgres, this.postgres.urls[app]) }),
       KEY_PEPPER: this.key,
@@ -129,12 +136,14 @@ export class FaultSuite {
       PORT: String(port),
       PROBE_HOST: '127.0.0.1',
       PROBE_PORT: String(port),
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: logsDirectory ? 'info' : 'silent',
       FOLD_AFTER_SECONDS: foldAfterSeconds,
       DRAIN_SECONDS: '0',
       ...this.environment,
       ...environment,
-    });
+    };
+    const log = logsDirectory && join(logsDirectory, `${name}.log`);
+    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], settings, log);
     child.stderr!.on('data', (chunk: Buffer) => this.said.set(name, (this.said.get(name) ?? '') + chunk.toString()));
     this.children.set(name, child);
     return child;
