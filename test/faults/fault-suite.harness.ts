@@ -103,7 +103,7 @@ export class FaultSuite {
     const proxies = proxied ? [nats.port, Number(new URL(postgres.url).port)].map((port) => TcpProxy.to(port)) : [];
     const suite = new FaultSuite(nats, postgres, environment, await proxies[0], await proxies[1]);
     try {
-      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100, ignoreAuthErrorAbort: true });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));

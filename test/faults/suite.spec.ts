@@ -122,7 +122,7 @@ describe(`the whole suite, with seed ${seed}`, () => {
       expect(shortened(await workload.findings())).toEqual([]);
       expect(workload.asked.length).toBeGreaterThan(500);
     },
-    timeoutMs(restarting),
+    timeoutMs(restarting) + names.length * backWithinMs,
   );
 
   it(
