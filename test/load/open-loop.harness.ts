@@ -96,6 +96,11 @@ export class OpenLoop {
     private readonly shots: readonly Shot[],
   ) {}
 
+  /** Open ones, which are kept for what is sent next. */
+  get connections(): number {
+    return this.lines.size;
+  }
+
   /** Resolves when everything is answered, or after 30 s without. */
   async run(perSecond: number, lasting_ms: number): Promise<Shots[]> {
     const began = performance.now();
