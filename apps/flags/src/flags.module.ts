@@ -36,6 +36,7 @@ import { SelectionHandlers } from './selection/selection.handlers.js';
 import { Selection1700000000025 } from './selection/selection.migration.js';
 import { SelectionSchedule } from './selection/selection.schedule.js';
 import { SelectionStore } from './selection/selection.store.js';
+import { FlagsTraces1700000000035 } from './traces.migration.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
@@ -50,7 +51,7 @@ export const flagsSchema: Schema = {
     AuditEntity,
     OutboxEntity,
   ],
-  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025],
+  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025, FlagsTraces1700000000035],
 };
 
 @Module({})

@@ -1,14 +1,18 @@
 import { accessSync, constants } from 'node:fs';
-import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager, type JetStreamOptions } from '@nats-io/jetstream';
 import {
   AuthorizationError,
   connect,
+  headers as createHeaders,
+  type MsgHdrs,
   type NatsConnection,
   type NodeConnectionOptions,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { ConfigError, type ProcessConfig } from './config.js';
 import { type Logger } from './logger.js';
+import { traceHeader } from './trace-context.js';
+import { currentTrace } from './tracing.js';
 
 const retryMs = 250;
 
@@ -61,6 +65,23 @@ async function firstConnection(options: NodeConnectionOptions, logger: Logger): 
   }
 }
 
+/** Headers of a message that is a part of the trace under way, with those that it has already. */
+export function traced<Options extends { headers?: MsgHdrs }>(options?: Options): Options | { headers: MsgHdrs } | undefined {
+  const traceparent = currentTrace();
+  if (!traceparent) return options;
+  const headers = options?.headers ?? createHeaders();
+  headers.set(traceHeader, traceparent);
+  return { ...options, headers };
+}
+
+/** JetStream, and with it KV, whose messages are each a part of the trace under way where there is one. */
+export function tracedJetStream(connection: NatsConnection, options?: JetStreamOptions): JetStreamClient {
+  const js = jetstream(connection, options);
+  const publish = js.publish.bind(js);
+  js.publish = (subject, payload, given) => publish(subject, payload, traced(given));
+  return js;
+}
+
 /**
  * The process's one connection to NATS, shared by requests, replies and JetStream. It waits for the first connection and reconnects for
  * ever; what is published on it while it is down is lost, so whoever publishes looks at `connected` or waits for an acknowledgement.
@@ -97,7 +118,7 @@ export class Nats {
       maxPingOut: 2,
     };
     const connection = await firstConnection(options, logger);
-    return new Nats(connection, jetstream(connection), inboxPrefix, config.NATS_REPLICAS, logger);
+    return new Nats(connection, tracedJetStream(connection), inboxPrefix, config.NATS_REPLICAS, logger);
   }
 
   async manager(): Promise<JetStreamManager> {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
+import { currentTrace } from '#runtime/tracing.js';
 import { delayAfter } from './backoff.js';
 import { canTell, type Notice } from './notification.js';
 import { DeliveryEntity, WebhookEntity } from './webhook.entity.js';
@@ -96,5 +97,6 @@ const newDelivery = (webhook_id: string | null, rule_id: string, notices: Notice
   lease_until: null,
   delivered_at: null,
   last_error: null,
+  traceparent: currentTrace(),
   created_at: at,
 });
