@@ -20,10 +20,11 @@ import { RolloutAnalysisHandlers } from './rollouts/analysis.handlers.js';
 import { DecisionsStore } from './rollouts/decisions.store.js';
 import { Moves } from './rollouts/moves.store.js';
 import { PendingExecutor } from './rollouts/pending.executor.js';
-import { RolloutDecisionEntity, RolloutEntity } from './rollouts/rollout.entity.js';
+import { RolloutDecisionEntity, RolloutEntity, RolloutEventEntity } from './rollouts/rollout.entity.js';
 import { RolloutRetentionSchedule } from './rollouts/retention.schedule.js';
 import { RolloutRetentionStore } from './rollouts/retention.store.js';
-import { RolloutFacts } from './rollouts/rollout-facts.publisher.js';
+import { RolloutEvents1700000000034 } from './rollouts/rollout-events.migration.js';
+import { RolloutEvents } from './rollouts/rollout-events.relay.js';
 import { RolloutsHandlers } from './rollouts/rollouts.handlers.js';
 import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
 import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
@@ -44,13 +45,14 @@ export const flagsSchema: Schema = {
     EvaluatorEntity,
     RolloutEntity,
     RolloutDecisionEntity,
+    RolloutEventEntity,
     SelectionTickEntity,
     ModelStateEntity,
     BanditPoolEntity,
     AuditEntity,
     OutboxEntity,
   ],
-  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025],
+  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025, RolloutEvents1700000000034],
 };
 
 @Module({})
@@ -69,7 +71,7 @@ export class FlagsModule {
         RolloutsStore,
         DecisionsStore,
         Moves,
-        RolloutFacts,
+        RolloutEvents,
         PendingExecutor,
         TickExecutor,
         RolloutsSchedule,
