@@ -15,6 +15,8 @@ import { FlagsHandlers } from './flags.handlers.js';
 import { FlagsMeasurements } from './flags.measurements.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { FlagBindings } from './flag-bindings.store.js';
+import { ModelsStore } from './models.store.js';
 import { ImportHandlers } from './import/import.handlers.js';
 import { RolloutAnalysisHandlers } from './rollouts/analysis.handlers.js';
 import { DecisionsStore } from './rollouts/decisions.store.js';
@@ -31,7 +33,7 @@ import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
 import { RolloutsStore } from './rollouts/rollouts.store.js';
 import { TickExecutor } from './rollouts/tick.executor.js';
 import { CountedModels } from './selection/counted-models.store.js';
-import { ModelsStore } from './selection/models.store.js';
+import { ModelStates } from './selection/model-states.store.js';
 import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
 import { SelectionHandlers } from './selection/selection.handlers.js';
 import { Selection1700000000025 } from './selection/selection.migration.js';
@@ -78,6 +80,8 @@ export class FlagsModule {
         RolloutRetentionStore,
         RolloutRetentionSchedule,
         CountedModels,
+        FlagBindings,
+        ModelStates,
         ModelsStore,
         SelectionStore,
         SelectionSchedule,

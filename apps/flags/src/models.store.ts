@@ -1,29 +1,25 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
-import { breakersView } from '#contracts/selection.js';
 import { Bus } from '#runtime/bus.js';
-import { Outbox } from '#runtime/outbox.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent } from '#runtime/visible-records.js';
-import { isLive } from './pool.js';
-import { ModelStateEntity } from './selection.entity.js';
+import { FlagBindings } from './flag-bindings.store.js';
+import { isLive } from './selection/pool.js';
+import { ModelStates } from './selection/model-states.store.js';
 
-/** Which models there are. What is known of a removed one is deleted. */
+/** Which models there are. What this service keeps of a removed one is deleted. */
 @Injectable()
 export class ModelsStore {
   private readonly models: Followed<Model>;
 
-  constructor(
-    views: Views,
-    bus: Bus,
-    private readonly database: DataSource,
-    private readonly outbox: Outbox,
-  ) {
+  constructor(views: Views, bus: Bus, bindings: FlagBindings, states: ModelStates) {
+    const keepers = [bindings, states];
     this.models = views.follow(modelsView, {
-      removed: (model_id) => this.forget(model_id),
+      removed: async (model_id) => {
+        for (const keeper of keepers) await keeper.forget(model_id);
+      },
       leftovers: {
-        held: async () => (await database.manager.find(ModelStateEntity, { select: { model_id: true } })).map(({ model_id }) => model_id),
+        held: async () => [...new Set((await Promise.all(keepers.map((keeper) => keeper.held()))).flat())],
         isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
       },
     });
@@ -40,13 +36,5 @@ export class ModelsStore {
   /** Those that anybody can be served by. */
   live(): Model[] {
     return [...this.models.values()].filter(isLive);
-  }
-
-  private async forget(model_id: string): Promise<void> {
-    await this.database.transaction(async (manager) => {
-      const { affected } = await manager.delete(ModelStateEntity, { model_id });
-      if (affected) await this.outbox.remove(manager, breakersView, model_id);
-    });
-    this.outbox.flush();
   }
 }
