@@ -13,6 +13,7 @@ import { jsonTextOf } from './json-text.js';
 import { Overload } from './overload.js';
 import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
+import { routeTraits } from './route-traits.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { rowTypes } from './serves.decorator.js';
 import { traceRequests } from './traced-requests.js';
@@ -36,9 +37,6 @@ const headers = {
 const processId = randomUUID();
 let requests = 0;
 const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
-
-/** Routes whose requests may take longer than a service is waited for: they are bounded each by itself. */
-const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|flags\/import)$/;
 
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
@@ -119,6 +117,7 @@ export function httpAdapter(
     },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       // Comes before all hooks.
+      request.route = routeTraits();
       sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
     },
     clientErrorHandler: refuseRaw,
@@ -126,6 +125,8 @@ export function httpAdapter(
   const fastify = adapter.getInstance();
   fastify.server.maxConnections = MAX_CONNECTIONS;
   shedBefore(fastify.server, overload, telemetry);
+  // An answer that nobody is there to get any more is never sent.
+  fastify.server.on('connection', (connection: Socket) => connection.once('close', () => overload.gone(connection)));
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
@@ -144,9 +145,9 @@ export function httpAdapter(
   });
   for (const [type, format] of Object.entries(rowTypes)) {
     fastify.addContentTypeParser(type, (request, payload, done) => {
-      const { url = '' } = request.routeOptions;
-      if (url.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
-      else if (format === 'ndjson' && url.endsWith('/inference/batch'))
+      const { path } = request.route;
+      if (path.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
+      else if (format === 'ndjson' && path.endsWith('/inference/batch'))
         wholeBody(request.raw).then(
           (body) => done(null, { events: linesOf(jsonTextOf(body, request.headers)) }),
           (error: unknown) => done(error as Error),
@@ -156,21 +157,20 @@ export function httpAdapter(
   }
   if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
+    request.route = routeTraits(request.routeOptions.url);
+    if (!request.route.isMeantToWait) overload.entered(request.raw.socket);
     void reply.headers(headers).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
     else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
     else {
-      if (!meantToWait.test(request.routeOptions.url ?? '')) {
-        overload.entered();
-        reply.raw.once('close', overload.left);
-      }
       if (adapter.phase === 'draining') void reply.header('connection', 'close');
       done();
     }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? '(none)';
+    const { path: route, isMeantToWait } = request.route;
+    if (!isMeantToWait) overload.left(request.raw.socket);
     telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {
       request_id: request.id,
