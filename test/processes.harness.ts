@@ -114,6 +114,10 @@ export class Processes {
     return (await exit)[0];
   }
 
+  pidOf(app: App): number {
+    return this.children.get(app)!.pid!;
+  }
+
   /** Everything that it wrote so far, in all its starts. */
   outputOf(app: App): string {
     return this.outputs.get(app) ?? '';

@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from '#embedded/ports.js';
-import { ownNats } from '#testing/nats.js';
+import { placeOf } from '#runtime/trace-context.js';
+import { connectTo, ownNats } from '#testing/nats.js';
 import { eventually } from './api.harness.js';
 import { OtlpReceiver, type ReceivedSpan } from './otlp.harness.js';
 import { TestSuite } from './suite.harness.js';
@@ -10,6 +13,12 @@ import { TestSuite } from './suite.harness.js';
 let receiver: OtlpReceiver;
 let suite: TestSuite;
 let key: string;
+let modelServer: Server;
+let closeListener: () => Promise<void>;
+/** What the model was asked with. */
+const asked: (string | undefined)[] = [];
+/** Of each message on NATS that names a trace. */
+const messages: { subject: string; trace_id: string }[] = [];
 
 /** What the requests below were given as the trace that they are a part of. */
 const traces = {
@@ -34,12 +43,26 @@ beforeAll(async () => {
   suite = await TestSuite.start({ otlp_endpoint: receiver.url });
   const { api } = suite;
   key = suite.admin_key;
+  const listener = await connectTo(suite.nats.url);
+  listener.subscribe('>', {
+    callback: (_, { subject, headers }) => {
+      const place = placeOf(headers?.get('traceparent'));
+      if (place) messages.push({ subject, trace_id: place.trace_id });
+    },
+  });
+  await listener.flush();
+  closeListener = () => listener.close();
+  modelServer = createServer(({ headers }, response) => {
+    asked.push(headers.traceparent as string | undefined);
+    response.end('{"y":1}');
+  });
+  await new Promise<void>((resolve) => modelServer.listen(0, '127.0.0.1', resolve));
   const model = {
     name: 'Traced model',
     version: '1.0.0',
     model_type: 'transformer',
     sport: 'MLB',
-    serving: { protocol: 'http_json', url: 'http://127.0.0.1:8009/' },
+    serving: { protocol: 'http_json', url: `http://127.0.0.1:${(modelServer.address() as AddressInfo).port}/` },
   };
   const { model_id } = await api.data<{ model_id: string }>('/registry', {
     method: 'POST',
@@ -47,6 +70,11 @@ beforeAll(async () => {
     headers: traced(traces.registration),
   });
   await api.data(`/registry/${model_id}/inference?timing_ms=5&success=true`, { method: 'POST', headers: traced(traces.inference) });
+  await api.data('/inference/batch', {
+    method: 'POST',
+    body: { events: [{ model_id, timing_ms: 1 }] },
+    headers: { ...traced(traces.batch), 'idempotency-key': 'traced' },
+  });
   await api.send('/registry/none_such/status', {
     method: 'POST',
     body: { to: 'canary', reason: 'a test' },
@@ -71,8 +99,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   try {
+    await closeListener();
     await suite.close();
   } finally {
+    modelServer.close();
     await receiver.close();
   }
 });
@@ -116,6 +146,37 @@ it('links what is done with a validation run to the request for it, which does n
   expect(done.map(({ service, links }) => ({ service, links }))).toEqual([
     { service: 'emr-validation', links: [{ trace_id: sent.trace_id, span_id: sent.span_id }] },
   ]);
+});
+
+it('goes on to the model that a run asks, of whose address the span has the host alone', () => {
+  const [{ trace_id }] = receiver.spans.filter(({ name }) => name === 'process emr.jobs.validation.run') as [ReceivedSpan];
+  const called = receiver.trace(trace_id).filter(({ name, kind }) => name === 'POST' && kind === 3);
+  expect(called.map(({ service, attributes }) => ({ service, attributes }))).toEqual([
+    {
+      service: 'emr-validation',
+      attributes: { 'http.request.method': 'POST', 'server.address': '127.0.0.1', 'http.response.status_code': 200 },
+    },
+  ]);
+  expect(asked).toEqual([`00-${trace_id}-${called[0]!.span_id}-01`]);
+});
+
+it('is named by the messages that a change and a run lead to, also where they were stored first', async () => {
+  const [{ trace_id: run }] = receiver.spans.filter(({ name }) => name === 'process emr.jobs.validation.run') as [ReceivedSpan];
+  const expected = [
+    [traces.registration.trace_id, '$KV.emr_models.'],
+    [traces.batch.trace_id, '$KV.emr_idempotency.'],
+    [traces.run.trace_id, 'emr.jobs.validation.run'],
+    [run, 'emr.evt.validation.'],
+  ] as const;
+  const missing = (): unknown[] =>
+    expected.filter(([trace, subject]) => !messages.some((seen) => seen.trace_id === trace && seen.subject.startsWith(subject)));
+  expect(
+    await eventually(
+      () => Promise.resolve(missing()),
+      (left) => left.length === 0,
+    ),
+  ).toEqual([]);
+  expect(messages.filter(({ trace_id }) => trace_id === traces.unsampled.trace_id)).toEqual([]);
 });
 
 it('tells a refusal from a failure', () => {

@@ -39,6 +39,7 @@ import { SelectionHandlers } from './selection/selection.handlers.js';
 import { Selection1700000000025 } from './selection/selection.migration.js';
 import { SelectionSchedule } from './selection/selection.schedule.js';
 import { SelectionStore } from './selection/selection.store.js';
+import { FlagsTraces1700000000035 } from './traces.migration.js';
 
 export const flagsSchema: Schema = {
   name: 'flags',
@@ -54,7 +55,14 @@ export const flagsSchema: Schema = {
     AuditEntity,
     OutboxEntity,
   ],
-  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025, RolloutEvents1700000000034],
+  migrations: [
+    Flags1700000000001,
+    Flags1700000000002,
+    Rollouts1700000000022,
+    Selection1700000000025,
+    RolloutEvents1700000000034,
+    FlagsTraces1700000000035,
+  ],
 };
 
 @Module({})

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { jetstream, JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { Injectable } from '@nestjs/common';
 import { AppError, raise } from '#contracts/errors.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { currentCaller } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
-import { Nats } from '#runtime/nats.js';
+import { Nats, tracedJetStream } from '#runtime/nats.js';
 
 const bucketName = 'emr_idempotency';
 const keptMs = 24 * 60 * 60_000;
@@ -78,7 +78,7 @@ export class IdempotencyStore {
   private async open(): Promise<KV> {
     const manager = await jetstreamManager(this.nats.connection, { timeout: timeoutMs, checkAPI: false });
     const { config } = await manager.streams.info(inferenceStream.name);
-    const kvm = new Kvm(jetstream(this.nats.connection, { timeout: timeoutMs }));
+    const kvm = new Kvm(tracedJetStream(this.nats.connection, { timeout: timeoutMs }));
     return kvm.create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes, replicas: config.num_replicas });
   }
 }

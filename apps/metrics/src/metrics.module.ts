@@ -42,6 +42,7 @@ import { DeadLetterEntity } from './ingest/dead-letter.entity.js';
 import { CountedEventEntity, IngestLedgerEntity } from './ingest/ledger.entity.js';
 import { ModelWindowEntity } from './windows/model-window.entity.js';
 import { PruneSchedule } from './windows/prune.schedule.js';
+import { MetricsTraces1700000000035 } from './traces.migration.js';
 
 export const metricsSchema: Schema = {
   name: 'metrics',
@@ -59,7 +60,7 @@ export const metricsSchema: Schema = {
     DeliveryEntity,
     AuditEntity,
   ],
-  migrations: [Metrics1700000000001, Metrics1700000000002, RolloutDeliveries1700000000034],
+  migrations: [Metrics1700000000001, Metrics1700000000002, RolloutDeliveries1700000000034, MetricsTraces1700000000035],
 };
 
 @Module({})

@@ -27,6 +27,7 @@ import { RetentionSchedule } from './retention.schedule.js';
 import { RetentionStore } from './retention.store.js';
 import { RolloutsHandlers } from './rollouts.handlers.js';
 import { RegistryRollouts1700000000022 } from './rollouts.migration.js';
+import { RegistryTraces1700000000035 } from './traces.migration.js';
 
 export const registrySchema: Schema = {
   name: 'registry',
@@ -37,6 +38,7 @@ export const registrySchema: Schema = {
     PromotionPolicy1700000000015,
     RegistryRollouts1700000000022,
     RegistryKeyUse1700000000030,
+    RegistryTraces1700000000035,
   ],
 };
 

@@ -4,6 +4,7 @@ import { type RunEvent, subjectOfRun } from '#contracts/validation.js';
 import { ensureFactStream } from '#runtime/fact.stream.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { asPartOf } from '#runtime/tracing.js';
 import { Turns } from '#runtime/turns.js';
 import { FactEntity } from './run.entity.js';
 
@@ -63,7 +64,8 @@ export class FactRelay implements OnApplicationBootstrap, OnModuleDestroy {
       const [lock] = await manager.query<{ taken: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS taken', [relayLock]);
       if (!lock?.taken) return false;
       const rows = await manager.find(FactEntity, { order: { position: 'ASC' }, take: batchSize });
-      for (const { subject, event } of rows) await this.nats.js.publish(subject, JSON.stringify(event), { msgID: event.event_id });
+      for (const { subject, event, traceparent } of rows)
+        await asPartOf(traceparent, () => this.nats.js.publish(subject, JSON.stringify(event), { msgID: event.event_id }));
       if (rows.length)
         await manager.delete(
           FactEntity,

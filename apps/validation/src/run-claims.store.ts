@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type RunEventName, subjectOfRun } from '#contracts/validation.js';
+import { currentTrace } from '#runtime/tracing.js';
 import { FactRelay } from './fact.relay.js';
 import { FactEntity, RunEntity, type RunWork } from './run.entity.js';
 import { eventOf } from './run-event.js';
@@ -145,6 +146,10 @@ export class RunClaims {
   }
 
   private async tell(manager: EntityManager, run: RunEntity, event: RunEventName): Promise<void> {
-    await manager.insert(FactEntity, { subject: subjectOfRun(event), event: eventOf(run, event, new Date().toISOString()) });
+    await manager.insert(FactEntity, {
+      subject: subjectOfRun(event),
+      event: eventOf(run, event, new Date().toISOString()),
+      traceparent: currentTrace(),
+    });
   }
 }

@@ -1,5 +1,4 @@
 import { type ConsumerMessages, type JsMsg } from '@nats-io/jetstream';
-import { headers as createHeaders } from '@nats-io/transport-node';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { type RunRef, runQueue } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
@@ -60,9 +59,9 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   put(run_id: string): void {
     if (!this.nats.connected) return;
     const span = currentSpan()?.child({ name: `send ${runQueue.subject}`, role: 'producer', attributes });
-    const headers = createHeaders();
-    if (span) headers.set(traceHeader, span.traceparent);
-    this.nats.js.publish(runQueue.subject, JSON.stringify({ run_id } satisfies RunRef), { msgID: run_id, headers }).then(
+    const publish = (): Promise<unknown> =>
+      this.nats.js.publish(runQueue.subject, JSON.stringify({ run_id } satisfies RunRef), { msgID: run_id });
+    (span ? span.run(publish) : publish()).then(
       () => span?.end(),
       (error: unknown) => {
         span?.end(String(error));

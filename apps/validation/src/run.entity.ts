@@ -131,6 +131,10 @@ export class FactEntity {
 
   @Column('jsonb')
   event!: RunEvent;
+
+  /** W3C Trace Context: what it was a part of. */
+  @Column('text', { nullable: true })
+  traceparent!: string | null;
 }
 
 /** One night's round, or one that was asked for. At most one is unfinished at a time. */

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { type Subscription } from '@nats-io/transport-node';
 import { type RunRef, runOverNotice } from '#contracts/validation.js';
-import { Nats } from '#runtime/nats.js';
+import { Nats, traced } from '#runtime/nats.js';
 
 /** Word between replicas that a run is over. It is quick and may get lost: whoever relies on it also looks. */
 @Injectable()
@@ -23,7 +23,7 @@ export class RunNotices implements OnModuleDestroy {
 
   tellOver(run_id: string): void {
     this.hear(run_id);
-    if (this.nats.connected) this.nats.connection.publish(runOverNotice, JSON.stringify({ run_id } satisfies RunRef));
+    if (this.nats.connected) this.nats.connection.publish(runOverNotice, JSON.stringify({ run_id } satisfies RunRef), traced());
   }
 
   /** Until it is taken back by what this returns. A listener may hear of the same run twice. */

@@ -45,6 +45,7 @@ import { ValidationConfig } from './validation.config.js';
 import { ValidationMeasurements } from './validation.measurements.js';
 import { Validation1700000000001 } from './validation.migration.js';
 import { ValidationSchedule } from './validation.schedule.js';
+import { ValidationTraces1700000000035 } from './traces.migration.js';
 
 export const validationSchema: Schema = {
   name: 'validation',
@@ -72,6 +73,7 @@ export const validationSchema: Schema = {
     Comparing1700000000014,
     DurableRuns1700000000021,
     PolicyNames1700000000022,
+    ValidationTraces1700000000035,
   ],
 };
 

@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
+import { asPartOf } from './tracing.js';
 import { createEgress, EgressError, type EgressOptions, type EgressRequest, type EgressResponse } from './egress.js';
 
 const servers = new Set<TcpServer>();
@@ -45,6 +46,14 @@ async function failure(promise: Promise<unknown>): Promise<EgressError> {
 const codeOf = async (promise: Promise<unknown>): Promise<string> => (await failure(promise)).code;
 
 describe('egress', () => {
+  it('names the trace that it is a part of, and none where there is none', async () => {
+    const port = await serve((request, response) => response.end(request.headers.traceparent ?? 'none'));
+    const url = `http://127.0.0.1:${port}/`;
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    expect((await asPartOf(traceparent, () => call({ url }))).body.toString()).toBe(traceparent);
+    expect((await asPartOf(null, () => call({ url }))).body.toString()).toBe('none');
+  });
+
   it('sends method, path, headers and body and hands back status, headers, bytes and duration', async () => {
     const port = await serve((request, response) => {
       let body = '';

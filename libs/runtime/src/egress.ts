@@ -2,6 +2,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector, Client } from 'undici';
 import { type AddressPolicy, createAddressPolicy, isSameAddress, normalizeHost } from './address.js';
+import { traceHeader } from './trace-context.js';
+import { currentSpan, currentTrace } from './tracing.js';
 
 export type EgressErrorCode =
   | 'INVALID_ADDRESS'
@@ -152,6 +154,27 @@ function asEgressError(error: Error, url: URL): EgressError {
   return new EgressError('UNREACHABLE', `${url.host} cannot be reached (${code})`, { cause: error });
 }
 
+/** Runs a call as a span of the trace under way, where there is one, and with its `traceparent`. */
+async function traced(request: EgressRequest, call: (request: EgressRequest) => Promise<EgressResponse>): Promise<EgressResponse> {
+  const { url, method, headers } = request;
+  const span = currentSpan()?.child({
+    name: method,
+    role: 'client',
+    // Neither path nor query: they may hold what is secret.
+    attributes: { 'http.request.method': method, 'server.address': URL.canParse(url) ? new URL(url).hostname : '' },
+  });
+  const traceparent = span?.traceparent ?? currentTrace();
+  try {
+    const response = await call(traceparent ? { ...request, headers: { ...headers, [traceHeader]: traceparent } } : request);
+    span?.set({ 'http.response.status_code': response.status });
+    span?.end(response.status < 400 ? undefined : `status ${response.status}`);
+    return response;
+  } catch (error) {
+    span?.end(error instanceof EgressError ? error.code : 'INTERNAL_ERROR');
+    throw error;
+  }
+}
+
 /**
  * The only outgoing HTTP client: the addresses called come from users, so each is held against the address policy before a byte is
  * sent. Redirects are refused, proxies of the environment are not used, connections are not reused.
@@ -199,5 +222,5 @@ export function createEgress({ allowed_networks, max_response_bytes, resolve = r
     }
   }
 
-  return { call };
+  return { call: (request) => traced(request, call) };
 }

@@ -1,14 +1,18 @@
 import { accessSync, constants } from 'node:fs';
-import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager, type JetStreamOptions } from '@nats-io/jetstream';
 import {
   AuthorizationError,
   connect,
+  headers as createHeaders,
+  type MsgHdrs,
   type NatsConnection,
   type NodeConnectionOptions,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import { ConfigError, type ProcessConfig } from './config.js';
 import { type Logger } from './logger.js';
+import { traceHeader } from './trace-context.js';
+import { currentTrace } from './tracing.js';
 
 const retryMs = 250;
 
@@ -43,19 +47,39 @@ function readable(named: Record<string, string | undefined>): string | undefined
   return undefined;
 }
 
+/** Whether NATS does not let this user in. That it waited in vain for user and password says that one of both sides is busy or cut off. */
+const isRefused = (error: unknown): error is Error =>
+  (error instanceof AuthorizationError && !/timeout/i.test(error.message)) || error instanceof UserAuthenticationExpiredError;
+
 /** Waits for NATS for as long as it is away, and says so once. Throws ConfigError when NATS is there and refuses. */
 async function firstConnection(options: NodeConnectionOptions, logger: Logger): Promise<NatsConnection> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await connect(options);
     } catch (error) {
-      if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
-        throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
+      if (isRefused(error)) throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
       if (attempt === 1)
         logger.warn(`NATS is not there yet, waiting for it: ${error instanceof Error ? error.message : String(error)}`, 'nats');
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
+}
+
+/** Headers of a message that is a part of the trace under way, with those that it has already. */
+export function traced<Options extends { headers?: MsgHdrs }>(options?: Options): Options | { headers: MsgHdrs } | undefined {
+  const traceparent = currentTrace();
+  if (!traceparent) return options;
+  const headers = options?.headers ?? createHeaders();
+  headers.set(traceHeader, traceparent);
+  return { ...options, headers };
+}
+
+/** JetStream, and with it KV, whose messages are each a part of the trace under way where there is one. */
+export function tracedJetStream(connection: NatsConnection, options?: JetStreamOptions): JetStreamClient {
+  const js = jetstream(connection, options);
+  const publish = js.publish.bind(js);
+  js.publish = (subject, payload, given) => publish(subject, payload, traced(given));
+  return js;
 }
 
 /**
@@ -86,13 +110,15 @@ export class Nats {
       inboxPrefix,
       maxReconnectAttempts: -1,
       reconnectTimeWait: retryMs,
+      // The client would otherwise give up for good after its second refusal, however long ago the first one was.
+      ignoreAuthErrorAbort: true,
       // Half of all request time otherwise goes into stack traces that nobody reads.
       noAsyncTraces: true,
       pingInterval: 5_000,
       maxPingOut: 2,
     };
     const connection = await firstConnection(options, logger);
-    return new Nats(connection, jetstream(connection), inboxPrefix, config.NATS_REPLICAS, logger);
+    return new Nats(connection, tracedJetStream(connection), inboxPrefix, config.NATS_REPLICAS, logger);
   }
 
   async manager(): Promise<JetStreamManager> {

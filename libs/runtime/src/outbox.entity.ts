@@ -14,9 +14,13 @@ export class OutboxEntity {
 
   @Column('jsonb', { nullable: true })
   value!: object | null;
+
+  /** W3C Trace Context: what the change was a part of. */
+  @Column('text', { nullable: true })
+  traceparent!: string | null;
 }
 
-/** The table of the entity above, for a service's first migration. */
+/** The table of the entity above, for a service's first migration; a later one adds `traceparent`. */
 export const outboxTable = (schema: string): string => `
   CREATE TABLE "${schema}".outbox (
     outbox_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

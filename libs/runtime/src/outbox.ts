@@ -7,6 +7,7 @@ import { Nats } from './nats.js';
 import { OutboxEntity } from './outbox.entity.js';
 import { Readiness } from './probes.js';
 import { Telemetry } from './telemetry.js';
+import { asPartOf, currentTrace } from './tracing.js';
 import { Turns } from './turns.js';
 
 const batchSize = 200;
@@ -67,11 +68,11 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async put<Record extends object>(manager: EntityManager, view: ViewContract<Record>, record: Record): Promise<void> {
-    await manager.insert(OutboxEntity, { bucket: view.bucket, key: view.keyOf(record), value: record });
+    await manager.insert(OutboxEntity, { bucket: view.bucket, key: view.keyOf(record), value: record, traceparent: currentTrace() });
   }
 
   async remove<Record extends object>(manager: EntityManager, view: ViewContract<Record>, key: string): Promise<void> {
-    await manager.insert(OutboxEntity, { bucket: view.bucket, key, value: null });
+    await manager.insert(OutboxEntity, { bucket: view.bucket, key, value: null, traceparent: currentTrace() });
   }
 
   /** Relays now instead of at the next poll; called after the transaction has been committed. */
@@ -114,11 +115,10 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
       if (!lock?.taken) return 0;
       await this.openBuckets(manager);
       const rows = await manager.find(OutboxEntity, { order: { outbox_id: 'ASC' }, take: batchSize });
-      for (const { bucket, key, value } of rows) {
+      for (const { bucket, key, value, traceparent } of rows) {
         const kv = this.buckets.get(bucket);
         if (!kv) throw new Error(`No publication for ${bucket}`);
-        if (value) await kv.put(key, JSON.stringify(value));
-        else await kv.delete(key);
+        await asPartOf(traceparent, () => (value ? kv.put(key, JSON.stringify(value)) : kv.delete(key)));
       }
       if (rows.length)
         await manager.delete(

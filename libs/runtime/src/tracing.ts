@@ -25,6 +25,15 @@ const spans = new AsyncLocalStorage<Span>();
 /** In the course of what the present code runs; undefined where nothing is traced, which then costs nothing. */
 export const currentSpan = (): Span | undefined => spans.getStore();
 
+/** A trace that goes on here, and of which nothing is recorded here. */
+const traces = new AsyncLocalStorage<string>();
+
+/** The `traceparent` for whatever leaves this process in the course of what the present code runs; null where nothing is traced. */
+export const currentTrace = (): string | null => traces.getStore() ?? currentSpan()?.traceparent ?? null;
+
+/** Runs `work`, which was stored with the `traceparent` of what brought it about. */
+export const asPartOf = <T>(traceparent: string | null, work: () => T): T => (traceparent ? traces.run(traceparent, work) : work());
+
 /** Something that takes time, and of which a trace may be a part. */
 export class Span {
   constructor(

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { type RolloutEvent } from '#contracts/rollout-event.js';
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
+import { currentTrace } from '#runtime/tracing.js';
 import { delayAfter } from './backoff.js';
 import { canTell, type Notice } from './notification.js';
 import { isWanted } from './rollout-notification.js';
@@ -119,5 +120,6 @@ const newDelivery = (
   lease_until: null,
   delivered_at: null,
   last_error: null,
+  traceparent: currentTrace(),
   created_at: at,
 });

@@ -5,6 +5,7 @@ import { type Egress, EgressError, type EgressErrorCode } from '#runtime/egress.
 import { ensureFactStream } from '#runtime/fact.stream.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
+import { asPartOf } from '#runtime/tracing.js';
 import { Turns } from '#runtime/turns.js';
 import { MetricsConfig } from '../metrics.config.js';
 import { DeliveriesStore, leaseMs, type Outcome } from './deliveries.store.js';
@@ -60,7 +61,8 @@ export class DeliveryExecutor implements OnApplicationBootstrap, OnModuleDestroy
     await Promise.all(
       leased.map(async (delivery) => {
         if (performance.now() - leasedAt > latestStartMs) return;
-        const outcome = delivery.webhook_id ? await this.post(delivery, delivery.webhook_id) : await this.publish(delivery);
+        const { webhook_id, traceparent } = delivery;
+        const outcome = await asPartOf(traceparent, () => (webhook_id ? this.post(delivery, webhook_id) : this.publish(delivery)));
         if (!outcome.delivered && outcome.final) {
           this.logger.warn(`A delivery failed for good: ${outcome.error}`, 'webhooks');
         }

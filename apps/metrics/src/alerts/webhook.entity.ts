@@ -97,6 +97,10 @@ export class DeliveryEntity {
   @Column('text', { nullable: true })
   last_error!: string | null;
 
+  /** W3C Trace Context: what it was a part of. */
+  @Column('text', { nullable: true })
+  traceparent!: string | null;
+
   @Column('timestamptz', { transformer: instant })
   created_at!: string;
 }

@@ -1,7 +1,7 @@
 import { type FactoryProvider } from '@nestjs/common';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { createEgress } from '#runtime/egress.js';
-import { Nats } from '#runtime/nats.js';
+import { Nats, traced } from '#runtime/nats.js';
 import { ValidationConfig } from '../validation.config.js';
 import { shownLine } from './exchange.js';
 import { InvokeError } from './invoke-error.js';
@@ -33,7 +33,7 @@ export function natsWay(nats: Pick<Nats, 'connection' | 'connected'>, prefix: st
     if (limit && Buffer.byteLength(payload) > limit) throw new InvokeError('INVALID_INPUT', `The request is larger than ${limit} bytes`);
     if (!nats.connected) throw new InvokeError('UNREACHABLE', 'NATS is not reachable');
     const started = performance.now();
-    const reply = await unlessCancelled(nats.connection.request(subject, payload, { timeout: timeout_ms }), signal).catch(
+    const reply = await unlessCancelled(nats.connection.request(subject, payload, { timeout: timeout_ms, ...traced() }), signal).catch(
       (error: unknown) => {
         throw asInvokeError(error, subject, timeout_ms);
       },

@@ -1,0 +1,14 @@
+import { type MigrationInterface, type QueryRunner } from 'typeorm';
+
+/** The trace that what is to be published is a part of. */
+export class FlagsTraces1700000000035 implements MigrationInterface {
+  name = 'FlagsTraces1700000000035';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE flags.outbox ADD COLUMN traceparent text');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE flags.outbox DROP COLUMN traceparent');
+  }
+}
