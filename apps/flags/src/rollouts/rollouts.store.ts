@@ -66,7 +66,7 @@ export class RolloutsStore {
     const changed = { ...change, ...news?.remembered };
     const after: RolloutEntity = { ...before, ...changed };
     // Not saved as a whole: that would read the row again, and compare its evidence.
-    await manager.update(RolloutEntity, { rollout_id: before.rollout_id }, changed as object);
+    await manager.update(RolloutEntity, { rollout_id: before.rollout_id }, changed);
     if (news) await manager.insert(RolloutEventEntity, { event: news.event });
     if (told) await this.write(manager, told.action, before, after, told.reason);
     return after;
