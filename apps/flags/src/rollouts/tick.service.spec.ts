@@ -344,7 +344,7 @@ it('takes all that are due at one look, and stops at none that fails', async () 
   const config = Object.assign(new FlagsConfig(), { ROLLOUT_TICK_SECONDS: 10 });
   const schedule = new RolloutsSchedule(database, replicas[0]!.ticks, replicas[0]!.pending, config, Logger.create('a test', 'silent'));
   await schedule.look();
-  const left = await database.query('SELECT rollout_id FROM flags.rollouts WHERE tick = 0');
+  const left = await database.query<unknown[]>('SELECT rollout_id FROM flags.rollouts WHERE tick = 0');
   expect(left).toEqual([{ rollout_id: 'rollout_000000000001' }]);
 });
 
