@@ -15,6 +15,7 @@ import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
 import { routeTraits } from './route-traits.js';
 import { type RouteHandler } from './served-routes.provider.js';
+import { securityHeaders } from './security-headers.js';
 import { rowTypes } from './serves.decorator.js';
 import { traceRequests } from './traced-requests.js';
 
@@ -24,14 +25,6 @@ const bodyLimit = 768 * 1024;
 const maxParamLength = 16_000;
 const requestTimeout = 30_000;
 const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
-
-const headers = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-};
 
 /** No other process begins its ids alike. */
 const processId = randomUUID();
@@ -118,7 +111,10 @@ export function httpAdapter(
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       // Comes before all hooks.
       request.route = routeTraits();
-      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
+      sendError(
+        reply.headers(securityHeaders).header('x-request-id', request.id),
+        refusalOf(error) ?? malformed('The request is not well formed'),
+      );
     },
     clientErrorHandler: refuseRaw,
   });
@@ -140,7 +136,7 @@ export function httpAdapter(
   fastify.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const error = malformed('No such expectation is known', { field: 'Expect', accepted: '100-continue' });
     response
-      .writeHead(error.status, { 'content-type': 'application/json' })
+      .writeHead(error.status, { 'content-type': 'application/json', ...securityHeaders })
       .end(JSON.stringify({ success: false, data: null, error: error.toBody() }));
   });
   for (const [type, format] of Object.entries(rowTypes)) {
@@ -159,7 +155,7 @@ export function httpAdapter(
   fastify.addHook('onRequest', (request, reply, done) => {
     request.route = routeTraits(request.routeOptions.url);
     if (!request.route.isMeantToWait) overload.entered(request.raw.socket);
-    void reply.headers(headers).header('x-request-id', request.id);
+    void reply.headers(securityHeaders).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
     else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
@@ -223,9 +219,10 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
   }
   const refusal = rawRefusalOf(error.code);
   const body = JSON.stringify({ success: false, data: null, error: refusal.toBody() });
-  socket.end(
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const length = Buffer.byteLength(body);
+  const headers = { 'content-type': 'application/json', 'content-length': length, connection: 'close', ...securityHeaders };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join('')}\r\n${body}`);
 }
 
 function rawRefusalOf(code: string | undefined): AppError {
