@@ -3327,7 +3327,10 @@ export interface operations {
     getModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 model_id: string;
             };
@@ -3347,6 +3350,13 @@ export interface operations {
                         data: components["schemas"]["Model"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -4237,7 +4247,10 @@ export interface operations {
     getPromotionPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4255,6 +4268,13 @@ export interface operations {
                         data: components["schemas"]["PromotionPolicy"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -4501,7 +4521,10 @@ export interface operations {
             query?: {
                 revision?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4519,6 +4542,13 @@ export interface operations {
                         data: components["schemas"]["ValidationPolicy"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -6993,7 +7023,10 @@ export interface operations {
             query?: {
                 revision?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 test_case_id: string;
             };
@@ -7013,6 +7046,13 @@ export interface operations {
                         data: components["schemas"]["TestCase"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -8604,7 +8644,10 @@ export interface operations {
     getFlag: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 flag_key: string;
             };
@@ -8624,6 +8667,13 @@ export interface operations {
                         data: components["schemas"]["Flag"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -9286,7 +9336,10 @@ export interface operations {
     getEvaluator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -9306,6 +9359,13 @@ export interface operations {
                         data: components["schemas"]["Evaluator"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -11844,7 +11904,10 @@ export interface operations {
     getBreaker: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 model_id: string;
             };
@@ -11864,6 +11927,13 @@ export interface operations {
                         data: components["schemas"]["CircuitBreaker"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -12778,7 +12848,10 @@ export interface operations {
     getAlertRule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 rule_id: string;
             };
@@ -12798,6 +12871,13 @@ export interface operations {
                         data: components["schemas"]["AlertRule"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -13844,7 +13924,10 @@ export interface operations {
     getWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 webhook_id: string;
             };
@@ -13864,6 +13947,13 @@ export interface operations {
                         data: components["schemas"]["Webhook"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
