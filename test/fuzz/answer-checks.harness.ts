@@ -1,4 +1,4 @@
-import { roleSuffices } from '#contracts/access.js';
+import { type Role, roleSuffices } from '#contracts/access.js';
 import { type ErrorCode, type FieldProblem, statusOfCode } from '#contracts/errors.js';
 import { type Exchange, type Received, succeeded } from './exchange.harness.js';
 import { type Schemas } from './schemas.harness.js';
@@ -28,8 +28,8 @@ const securityHeaders: Record<string, RegExp> = {
   'referrer-policy': /^no-referrer$/,
   'cache-control': /^no-store$/,
   'content-security-policy': /^default-src 'none';.*frame-ancestors 'none'$/,
-  'x-request-id': /^[\w.-]{1,100}$/,
 };
+const idForm = /^[\w.-]{1,100}$/;
 const tellingHeaders = ['server', 'x-powered-by', 'access-control-allow-origin', 'set-cookie', 'x-injected'];
 
 /** What no answer tells: stacks, SQL and what PostgreSQL says, libraries, places on the disk. */
@@ -97,6 +97,15 @@ export const answerChecks: Record<string, AnswerCheck> = {
     return names.length ? `${names.join(', ')} with ${seen(answer)}` : null;
   },
 
+  'has the id of its request': (one) => {
+    // What is refused before it is a request has none.
+    if (!one.answer || ['MALFORMED_REQUEST', 'REQUEST_TOO_LARGE'].includes(errorOf(one)?.code ?? '')) return null;
+    const given = one.headers['X-Request-Id'];
+    const answered = String(one.answer.headers['x-request-id']);
+    if (!idForm.test(answered)) return `x-request-id is ${answered}`;
+    return given === undefined || idForm.test(given) === (given === answered) ? null : `x-request-id ${given} became ${answered}`;
+  },
+
   'asks for a key': (one) => {
     const { answer, principal } = one;
     if (!answer || principal.role !== null) return null;
@@ -108,10 +117,14 @@ export const answerChecks: Record<string, AnswerCheck> = {
     const { answer, principal, operation } = one;
     if (!answer || principal.role === null) return null;
     const suffices = roleSuffices(principal.role, operation.role);
-    const tooSmall = errorOf(one)?.code === 'ROLE_TOO_SMALL';
-    if (suffices) return tooSmall ? `${principal.name} is refused: ${seen(answer)}` : null;
+    const error = errorOf(one);
+    const tooSmall = error?.code === 'ROLE_TOO_SMALL';
+    // Single fields may need more.
+    const needed = error?.details?.needed as Role | undefined;
+    if (suffices)
+      return tooSmall && !(needed && !roleSuffices(principal.role, needed)) ? `${principal.name} is refused: ${seen(answer)}` : null;
     // A body is read before its route looks at the role.
-    if (tooSmall || bodyCodes.has(errorOf(one)?.code ?? '')) return null;
+    if (tooSmall || bodyCodes.has(error?.code ?? '')) return null;
     return isWellFormed(one) ? `as ${principal.name}, below ${operation.role}: ${seen(answer)}` : allowedRefusal(one);
   },
 

@@ -172,6 +172,19 @@ const ofAnswers: Record<string, { good: Exchange[]; bad: Exchange[] }> = {
       ),
     ],
   },
+  'has the id of its request': {
+    good: [
+      told('listModels'),
+      { ...told('listModels'), headers: { 'X-Request-Id': 'r-1' } },
+      { ...told('listModels'), headers: { 'X-Request-Id': 'a b' } },
+      told('listModels', { status: 413, answer: refusal('REQUEST_TOO_LARGE'), headers: { 'x-request-id': '' } }),
+    ],
+    bad: [
+      told('listModels', { headers: { 'x-request-id': 'a b' } }),
+      { ...told('listModels'), headers: { 'X-Request-Id': 'r-2' } },
+      { ...told('listModels', { headers: { 'x-request-id': 'a b' } }), headers: { 'X-Request-Id': 'a b' } },
+    ],
+  },
   'asks for a key': {
     good: [
       told('listModels'),
@@ -190,12 +203,14 @@ const ofAnswers: Record<string, { good: Exchange[]; bad: Exchange[] }> = {
       told('listModels', { as: viewer }),
       told('listKeys', { as: viewer, status: 403, answer: refusal('ROLE_TOO_SMALL') }),
       told('createKey', { as: viewer, status: 400, answer: refusal('INVALID_JSON') }),
+      told('listModels', { as: viewer, status: 403, answer: refusal('ROLE_TOO_SMALL', { needed: 'editor' }) }),
     ],
     bad: [
       told('listKeys', { as: viewer }),
       told('listKeys', { as: viewer, query: null }),
       told('changeModel', { as: viewer, ...notFound }),
       told('listModels', { as: viewer, status: 403, answer: refusal('ROLE_TOO_SMALL') }),
+      told('listModels', { as: viewer, status: 403, answer: refusal('ROLE_TOO_SMALL', { needed: 'viewer' }) }),
     ],
   },
   'takes nothing that does not fit': {

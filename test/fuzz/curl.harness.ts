@@ -1,7 +1,7 @@
 import { type Sent } from './exchange.harness.js';
 
 /** Beyond that a body is cut, and said to be. */
-const mostCharacters = 3_000;
+const mostCharacters = 1_000;
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 

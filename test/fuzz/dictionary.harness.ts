@@ -9,11 +9,14 @@ const kindOf: Record<string, string> = {
   'putEvaluator.name': 'evaluator',
   'removeEvaluator.name': 'evaluator',
   feature_flag_id: 'flag_key',
+  // Nobody makes one that has deliveries.
+  'listDeliveries.webhook_id': 'hook_with_deliveries',
+  'redeliver.webhook_id': 'hook_with_deliveries',
 };
 
 const kinds = new Set([
   ...['model_id', 'run_id', 'test_case_id', 'data_set_id', 'flag_key', 'rollout_id', 'evaluator'],
-  ...['alert_id', 'rule_id', 'silence_id', 'webhook_id', 'delivery_id', 'key_id'],
+  ...['alert_id', 'rule_id', 'silence_id', 'webhook_id', 'delivery_id', 'key_id', 'hook_with_deliveries'],
 ]);
 
 /** Of what kind the id is that an operation takes under this name; null where it takes none. */
@@ -26,6 +29,9 @@ export function kindOfId(operation: string, name: string): string | null {
 export interface Places {
   modelServer: string;
 }
+
+/** Times that are asked for are compared with now, so they depend on the day. */
+export const inDays = (days: number): string => `${new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)}T12:00:00Z`;
 
 const json = (...values: Tree[]): fc.Arbitrary<Tree> => fc.constantFrom<Tree>(...values);
 const known = (kind: string): fc.Arbitrary<Tree> => fc.constantFrom<Tree>(new Known(kind), new Known(kind), new Known(kind, 1));
@@ -82,7 +88,7 @@ export function dictionary({ modelServer }: Places): Record<string, fc.Arbitrary
   );
   const variants = json({ on: true, off: false }, { on: true, off: false }, { on: 'a', off: 'b' }, { on: { x: 1 }, off: {} });
   const variantModels = json({ on: new Known('model_id') }, { on: new Known('model_id'), off: new Known('model_id', 1) }, {});
-  const seconds = fc.constantFrom<Tree>('2099-01-01T00:00:00Z', '2027-06-01T12:00:00+02:00', '2000-01-01T00:00:00Z');
+  const later = fc.constantFrom<Tree>(...[1, 300].map(inDays), '2099-01-01T00:00:00Z', '2000-01-01T00:00:00Z');
   return {
     ...{ 'registerModel.name': json(new Fresh('model')), 'createFlag.flag_key': json(new Fresh('flag')) },
     ...{ 'createTestCase.test_case_id': json(new Fresh('case')), 'putEvaluator.name': json(new Fresh('rule'), new Known('evaluator')) },
@@ -94,7 +100,7 @@ export function dictionary({ modelServer }: Places): Record<string, fc.Arbitrary
       targeting: fc.oneof(rule, json(null)),
     },
     split: json({ weights: { on: 1, off: 1 } }, { weights: { on: 30, off: 70 }, algorithm: 'rendezvous', salt: 's' }, null),
-    ...{ rule, context, expectations, expires_at: seconds, until: seconds, sport: json('NBA', 'NFL', 'MLB') },
+    ...{ rule, context, expectations, expires_at: later, until: later, sport: json('NBA', 'NFL', 'MLB') },
     version: json('1.0.0', '2.1.0-rc.1+build.5', '0.0.1'),
     'run.test_case_ids': fc.array(known('test_case_id'), { minLength: 1, maxLength: 2 }),
     // A run that is waited for takes as long as its model server does.
@@ -106,8 +112,10 @@ export function dictionary({ modelServer }: Places): Record<string, fc.Arbitrary
     'pinBaseline.name': json(new Fresh('model'), 'Nobody'),
     letter_ids: json(['1'], ['9223372036854775807'], ['1', '2', '3']),
     url: json(`${modelServer}/hook`, 'http://169.254.169.254/hook', 'https://localhost:1/x'),
+    'importFlags.format': json('flagd', 'flagd', 'unleash', 'growthbook'),
     document: json(
       { flags: {} },
+      { flags: { other: { state: 'DISABLED', variants: { a: 1, b: 2 }, defaultVariant: null } } },
       { flags: { imported: { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'on' } } },
       { version: 1, features: [{ name: 'imported', enabled: true, strategies: [{ name: 'default' }] }] },
       { features: { imported: { defaultValue: true, rules: [{ condition: { country: 'CA' }, force: false }] } } },

@@ -8,6 +8,7 @@ import { type App, Processes, services } from '../processes.harness.js';
 import { type Description, type Operation, operationsOf } from './description.harness.js';
 import { type Places } from './dictionary.harness.js';
 import { closeConnections, type Exchange } from './exchange.harness.js';
+import { keyOf } from './history-checks.harness.js';
 import { narrowed, type Principal, principals } from './principals.harness.js';
 import { type Producers, producersOf } from './producers.harness.js';
 import { Report } from './report.harness.js';
@@ -98,14 +99,15 @@ export class FuzzSuite {
       15_000,
     );
     const [alert] = await api.data<{ alert_id: string }[]>('/alerts');
-    this.stand('webhook_id', webhook_id);
+    this.stand('hook_with_deliveries', webhook_id);
+    this.everMade.add(keyOf({ kind: 'webhook_id', id: webhook_id }));
     this.stand('delivery_id', delivery!.delivery_id);
     this.stand('alert_id', alert!.alert_id);
   }
 
   private stand(kind: string, id: string): void {
     this.standing.set(kind, id);
-    this.everMade.add(`${kind} ${id}`);
+    this.everMade.add(keyOf({ kind, id }));
   }
 
   /** Says of each process that does not run as it should what is wrong with it. */

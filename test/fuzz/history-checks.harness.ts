@@ -30,13 +30,17 @@ function afterwards(history: readonly Exchange[], first: Exchange, thing: Thing,
   return history.filter((one) => one.began_ms >= first.ended_ms && (!remade || one.ended_ms <= remade.began_ms));
 }
 
-/** Use after free: what is removed is neither shown nor changed. An old revision of a test case is kept. */
+/** What may be asked of a thing that was removed: old revisions of test cases are kept, and a key can be revoked twice. */
+const isAllowedAfterRemoval = ({ operation, query }: Exchange): boolean =>
+  operation.id === 'revokeKey' || query?.some(([name]) => name === 'revision') === true;
+
+/** Use after free: what is removed is neither shown nor changed. */
 const useAfterRemoval: HistoryCheck = (history, world) =>
   history.flatMap((removal) => {
     const thing = world.resources.removed(removal);
     if (!thing) return [];
     return afterwards(history, removal, thing, world)
-      .filter((one) => succeeded(one) && world.resources.names(one, thing) && !one.query?.some(([name]) => name === 'revision'))
+      .filter((one) => succeeded(one) && world.resources.names(one, thing) && !isAllowedAfterRemoval(one))
       .map((one) => breach(one, `${keyOf(thing)} was removed`));
   });
 

@@ -1,5 +1,5 @@
 import { type Operation } from './description.harness.js';
-import { type Places } from './dictionary.harness.js';
+import { inDays, type Places } from './dictionary.harness.js';
 import { admin } from './principals.harness.js';
 import { type Step } from './steps.harness.js';
 import { Fresh, Known, type Tree } from './tree.harness.js';
@@ -84,7 +84,7 @@ function recipes({ modelServer }: Places): Record<string, Recipe[]> {
         },
       },
     ],
-    silence_id: [{ operation: 'createSilence', body: { matchers: newest, until: '2099-01-01T00:00:00Z', reason } }],
+    silence_id: [{ operation: 'createSilence', body: { matchers: newest, until: inDays(1), reason } }],
     webhook_id: [{ operation: 'createWebhook', body: { name: 'Hook', url: `${modelServer}/hook`, format: 'json', enabled: false } }],
     key_id: [{ operation: 'createKey', body: { name: 'of a test', role: 'viewer' } }],
   };

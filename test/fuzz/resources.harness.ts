@@ -72,7 +72,7 @@ export class Resources {
   named({ operation, params }: Exchange): Thing[] {
     return pathParameters(operation.template).flatMap((name) => {
       const [kind, id] = [kindOfId(operation.id, name), params[name]];
-      return kind !== null && typeof id === 'string' ? [{ kind, id }] : [];
+      return kind !== null && typeof id === 'string' ? [{ kind: kind === 'hook_with_deliveries' ? 'webhook_id' : kind, id }] : [];
     });
   }
 
