@@ -406,7 +406,7 @@ describe('a narrowed key', () => {
     const wide = await send<AlertRule>(post('/alerts/rules', rule));
     expect(await narrow.failure(`/alerts/rules/${wide.rule_id}`, { method: 'DELETE' })).toMatchObject({
       status: 403,
-      code: 'ROLE_TOO_SMALL',
+      code: 'OUT_OF_SCOPE',
     });
 
     const until = new Date(Date.now() + 60_000).toISOString();

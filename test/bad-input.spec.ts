@@ -211,6 +211,7 @@ describe('a request that Node would refuse by itself', () => {
       400,
       null,
     ]);
+    expect(text).toMatch(/^x-content-type-options: nosniff\r$/im);
   });
 });
 

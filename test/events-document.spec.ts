@@ -6,7 +6,7 @@ import { Alert, alertTransitions, factStream } from '#contracts/alerts.js';
 import { fieldsOf } from '#contracts/fields.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { objectSchema } from '#gateway/schema.js';
-import { rolloutEndings, RolloutEvent, subjectOfRollout } from '#contracts/rollouts.js';
+import { RolloutEvent, rolloutEvents, subjectOfRollout } from '#contracts/rollout-event.js';
 import { RunEvent, runEvents, subjectOfRun } from '#contracts/validation.js';
 import { decodeMessage } from '#metrics/ingest/inference-event.js';
 
@@ -81,8 +81,8 @@ describe('docs/asyncapi.json', () => {
 
   it('describes what is told of a rollout as the suite tells it', () => {
     const { address, parameters } = described.channels.rollouts!;
-    expect(parameters?.event?.enum).toEqual(rolloutEndings);
-    for (const event of rolloutEndings) expect(address?.replace('{event}', event)).toBe(subjectOfRollout(event));
+    expect(parameters?.event?.enum).toEqual(rolloutEvents);
+    for (const event of rolloutEvents) expect(address?.replace('{event}', event)).toBe(subjectOfRollout(event));
     expect(described.components.schemas.RolloutEvent).toEqual(objectSchema([...fieldsOf(RolloutEvent).values()]));
     expect(described.components.messages.rolloutEvent?.examples.map(({ name }) => name)).toEqual(['rolled_back']);
   });
@@ -158,7 +158,7 @@ describe('docs/events.md', () => {
   });
 
   it('tells of rollouts with the subjects of the suite and an example that fits the description', () => {
-    for (const event of rolloutEndings) expect(rollouts).toContain(`\`${subjectOfRollout(event)}\``);
+    for (const event of rolloutEvents) expect(rollouts).toContain(`\`${subjectOfRollout(event)}\``);
     const [example, ...more] = blocksOf(rollouts);
     expect(more).toEqual([]);
     const check = checkOf({ $ref: '#/components/schemas/RolloutEvent' });

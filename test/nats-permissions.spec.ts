@@ -7,7 +7,8 @@ import { createFlag, flagsView, getFlag } from '#contracts/flags.js';
 import { inferenceStream } from '#contracts/inference.js';
 import { countedNotice, getMetrics, getTick, healthView } from '#contracts/metrics.js';
 import { getModel, listModels, modelsView, registerModel } from '#contracts/registry.js';
-import { applyRollout, subjectOfRollout } from '#contracts/rollouts.js';
+import { subjectOfRollout, takeRolloutEvent } from '#contracts/rollout-event.js';
+import { applyRollout } from '#contracts/rollouts.js';
 import { breakersView, poolsView } from '#contracts/selection.js';
 import { getGateEvidence, runOverNotice, runQueue, startRun, subjectOfRun } from '#contracts/validation.js';
 import { spentSubject } from '#gateway/limits/spent-message.js';
@@ -53,6 +54,7 @@ const mayPublish: Allowed = {
   [applyRollout.subject]: ['flags'],
   [getMetrics.subject]: ['gateway'],
   [getTick.subject]: ['flags'],
+  [takeRolloutEvent.subject]: ['flags'],
   [startRun.subject]: ['gateway'],
   [getGateEvidence.subject]: ['registry'],
   [createFlag.subject]: ['gateway'],

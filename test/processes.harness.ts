@@ -10,7 +10,7 @@ import { Api, eventually } from './api.harness.js';
 
 export const services = ['registry', 'metrics', 'validation', 'flags'] as const;
 /** A second replica of a service is told from the first by a letter. */
-export type App = (typeof services)[number] | 'gateway' | 'gateway-b' | 'validation-b' | 'flags-b';
+export type App = (typeof services)[number] | 'gateway' | 'gateway-b' | 'metrics-b' | 'validation-b' | 'flags-b';
 
 /** What a process left behind when it ended. */
 export interface Ended {
@@ -57,7 +57,8 @@ export class Processes {
   static async prepare(environment: Record<string, string> = {}, launch: Launch = fromDist): Promise<Processes> {
     const [database, nats] = await Promise.all([createDatabase(servicesTemplate), ownNats()]);
     const processes = new Processes(nats, database, environment, launch);
-    for (const app of [...services, 'gateway', 'gateway-b', 'validation-b', 'flags-b'] as const) processes.ports.set(app, await freePort());
+    for (const app of [...services, 'gateway', 'gateway-b', 'metrics-b', 'validation-b', 'flags-b'] as const)
+      processes.ports.set(app, await freePort());
     return processes;
   }
 
@@ -111,6 +112,10 @@ export class Processes {
     const exit = once(child, 'exit') as Promise<[number | null]>;
     child.kill(signal);
     return (await exit)[0];
+  }
+
+  pidOf(app: App): number {
+    return this.children.get(app)!.pid!;
   }
 
   /** Everything that it wrote so far, in all its starts. */

@@ -191,6 +191,25 @@ describe('while the registry is down', () => {
   }, 60_000);
 });
 
+describe('while metrics is slow', () => {
+  it('whole-life metrics are what was last published, and tell it by their age before metrics is taken for lost', async () => {
+    await eventually(publishedTotal, (total) => total === 30);
+    processes.signal('metrics', 'SIGSTOP');
+    try {
+      const answer = await eventually(
+        () => api.send(`/registry/${model.model_id}/metrics`),
+        (seen) => ageOf(seen) !== null,
+        2_000,
+      );
+      expect(answer).toMatchObject({ status: 200, body: { data: { total_inferences: 30 } } });
+      expect(ageOf(answer)).toBeLessThan(3);
+    } finally {
+      processes.signal('metrics', 'SIGCONT');
+    }
+    await untilCurrent();
+  });
+});
+
 describe('while metrics is down', () => {
   it('health is what was last published, with its age, and whole-life metrics too', async () => {
     await eventually(publishedTotal, (total) => total === 30);

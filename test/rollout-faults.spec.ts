@@ -1,6 +1,10 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo } from 'node:net';
+import pg from 'pg';
 import { type Flag } from '#contracts/flags.js';
 import { type Model } from '#contracts/registry.js';
 import { type RolloutDecision } from '#contracts/rollout-decision.js';
+import { type RolloutEvent } from '#contracts/rollout-event.js';
 import { type Rollout } from '#contracts/rollouts.js';
 import { type Api, eventually } from './api.harness.js';
 import { Processes, services } from './processes.harness.js';
@@ -9,15 +13,31 @@ import { type Behaviour, Traffic } from './rollout-traffic.harness.js';
 let processes: Processes;
 let api: Api;
 let traffic: Traffic | undefined;
+/** Of a webhook. */
+let receiver: Server;
+const received: { delivery_id: string; rollout: RolloutEvent }[] = [];
 
 beforeAll(async () => {
-  processes = await Processes.prepare({ ROLLOUT_TICK_SECONDS: '1' });
+  processes = await Processes.prepare({ ROLLOUT_TICK_SECONDS: '1', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' });
   await Promise.all([...services, 'flags-b' as const, 'gateway' as const].map((app) => processes.start(app)));
   api = processes.api;
+  receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      received.push(JSON.parse(Buffer.concat(chunks).toString()) as (typeof received)[number]);
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  await api.data('/webhooks', { method: 'POST', body: { name: 'rollouts', url, format: 'json' } });
 });
 afterAll(async () => {
   await traffic?.stop();
   await processes.close();
+  receiver.closeAllConnections();
+  await new Promise((resolve) => receiver.close(resolve));
 });
 
 const flag_key = 'rolled';
@@ -67,13 +87,49 @@ describe('a rollout, decided by two replicas of the flags service', () => {
     expect(inferences).toBeGreaterThan(100);
   });
 
+  it('is told of once to webhooks, in its order, whoever is killed between what happens and its delivery', async () => {
+    const act = (action: string): Promise<unknown> =>
+      api.data(`/rollouts/${rollout.rollout_id}/${action}`, { method: 'POST', body: { reason: `a test ${action}s it` } });
+    const events = (): Promise<string[]> => Promise.resolve(received.map(({ rollout: { event } }) => event));
+    await processes.start('flags-b');
+    await eventually(events, ({ length }) => length === 1);
+    await processes.end('metrics', 'SIGKILL');
+    await act('pause');
+    const database = new pg.Client({ connectionString: processes.database.url });
+    await database.connect();
+    const waiting = (): Promise<pg.QueryResult> => database.query('SELECT 1 FROM flags.rollout_events WHERE published AND NOT taken');
+    await eventually(waiting, ({ rowCount }) => rowCount === 1);
+    await Promise.all([processes.end('flags', 'SIGKILL'), processes.end('flags-b', 'SIGKILL')]);
+    await Promise.all((['metrics', 'metrics-b', 'flags', 'flags-b'] as const).map((app) => processes.start(app)));
+    await act('resume');
+    await eventually(events, ({ length }) => length >= 3);
+    await eventually(
+      () => database.query('SELECT 1 FROM flags.rollout_events'),
+      ({ rowCount }) => rowCount === 0,
+    );
+    await database.end();
+    expect(await events()).toEqual(['started', 'paused', 'resumed']);
+    expect(new Set(received.map(({ delivery_id }) => delivery_id)).size).toBe(3);
+    expect(received.map(({ rollout: { event_id } }) => event_id)).toEqual(
+      ['started', 'paused', 'resumed'].map((event, index) => `${rollout.rollout_id}:${index + 1}:${event}`),
+    );
+  });
+
   it('is rolled back although the registry is away, which hears of it once it is back', async () => {
     await processes.end('registry', 'SIGKILL');
     candidateBehaviour.failures = 0.3;
     const ended = await eventually(current, ({ status }) => status === 'rolled_back', 20_000);
-    expect(ended).toMatchObject({ percentage: 0, last_decision: { rule: 'guardrail_harm' }, pending: { change: 'rollback' } });
+    expect(ended).toMatchObject({ percentage: 0, last_decision: { action: 'rollback' }, pending: { change: 'rollback' } });
     const flag = await eventually(() => api.data<Flag>(`/flags/${flag_key}`), isFree);
     expect(flag).toMatchObject({ split: { weights: { new: 0 } } });
+    await eventually(
+      () => Promise.resolve(received),
+      ({ length }) => length === 4,
+    );
+    expect(received.at(-1)!.rollout).toMatchObject({
+      ...{ event: 'rolled_back', severity: 'critical', rule: ended.last_decision!.rule, percentage: 0, reason: ended.outcome },
+      rollout_id: rollout.rollout_id,
+    });
     await eventually(current, ({ pending }) => Boolean(pending?.last_error), 5_000);
     await processes.start('registry');
     await eventually(current, ({ pending }) => pending === null, 10_000);

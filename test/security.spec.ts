@@ -32,6 +32,7 @@ describe('every answer', () => {
       `${prefix}/registry`,
       () => ({ method: 'POST', headers: { ...authorization(), 'content-type': 'application/json' }, body: '{' }),
     ],
+    ['a head that is too large', `${prefix}/types?x=${'a'.repeat(20_000)}`, () => ({ headers: authorization() })],
     ['OFREP', '/ofrep/v1/evaluate/flags', () => ({ method: 'POST', headers: authorization() })],
     ['a probe', '/livez', () => ({})],
     ['the description', '/openapi.json', () => ({})],

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type Answer, type ApiRequest } from '../api.harness.js';
 import { type Asked } from './suite-history.harness.js';
 import { sleep } from './seed.harness.js';
@@ -36,11 +37,15 @@ export class BalancedClient {
   /** `path` below the prefix. Null: no answer came. */
   async send({ kind, expected = [], projected = false }: Kind, path: string, request: ApiRequest = {}): Promise<Answer | null> {
     const gateway = await this.pick();
+    const request_id = `asked-${this.asked.length}-${randomBytes(3).toString('hex')}`;
+    const headers = { ...request.headers, 'x-request-id': request_id };
     const began_ms = Date.now();
-    const answer = await this.fetch(`${this.gateways.get(gateway)}/api/models/enterprise${path}`, request).catch(() => null);
+    const answer = await this.fetch(`${this.gateways.get(gateway)}/api/models/enterprise${path}`, { ...request, headers }).catch(
+      () => null,
+    );
     const code = (answer?.body as { error?: { code?: string } | null } | undefined)?.error?.code ?? null;
     const took_ms = Date.now() - began_ms;
-    this.asked.push({ kind, gateway, began_ms, took_ms, status: answer?.status ?? null, code, expected, projected });
+    this.asked.push({ kind, request_id, gateway, began_ms, took_ms, status: answer?.status ?? null, code, expected, projected });
     return answer;
   }
 

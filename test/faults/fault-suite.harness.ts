@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   AckPolicy,
@@ -18,8 +18,9 @@ import pg from 'pg';
 import { inferenceStream } from '#contracts/inference.js';
 import { freePort } from '#embedded/ports.js';
 import { type DatabaseRole } from '#embedded/postgres-roles.js';
-import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
+import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
+import { logsDirectory } from './seed.harness.js';
 import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
 
@@ -35,9 +36,15 @@ export async function killHard(child: ChildProcess): Promise<void> {
   await exit;
 }
 
-export function spawnNode(args: string[], environment: Record<string, string> = {}): ChildProcess {
+/** `output`: a file to which its standard output is appended. */
+export function spawnNode(args: string[], environment: Record<string, string> = {}, output?: string): ChildProcess {
   const [command, ...rest] = [...notAlone, process.execPath, ...args];
-  return spawn(command!, rest, { stdio: 'ignore', env: { PATH: process.env.PATH, ...environment } });
+  const file = output === undefined ? undefined : openSync(output, 'a');
+  try {
+    return spawn(command!, rest, { stdio: ['ignore', file ?? 'ignore', 'pipe'], env: { PATH: process.env.PATH, ...environment } });
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 export interface FaultSuiteOptions {
@@ -59,6 +66,8 @@ export interface FaultSuiteOptions {
 const consumerSettings = { ack_wait: nanos(2_000), max_ack_pending: 4_000 };
 /** Minutes are folded while events of them still come, and while whoever folds them is killed. */
 const foldAfterSeconds = '1';
+/** Ten processes that start at once on two busy cores. */
+const startWithinMs = 50_000;
 /** Far shorter than the outages, so that it helps nobody to be counted once. */
 const duplicateWindowMs = 1_000;
 
@@ -66,6 +75,8 @@ const duplicateWindowMs = 1_000;
 export class FaultSuite {
   private readonly children = new Map<string, ChildProcess>();
   private readonly ports = new Map<string, number>();
+  /** What a process wrote to its standard error, in all its starts: why it ended by itself. */
+  private readonly said = new Map<string, string>();
   readonly key = randomBytes(24).toString('hex');
   api!: Api;
   connection!: NatsConnection;
@@ -92,12 +103,12 @@ export class FaultSuite {
     const proxies = proxied ? [nats.port, Number(new URL(postgres.url).port)].map((port) => TcpProxy.to(port)) : [];
     const suite = new FaultSuite(nats, postgres, environment, await proxies[0], await proxies[1]);
     try {
-      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      suite.connection = await connectTo(nats.url, { maxReconnectAttempts: -1, reconnectTimeWait: 100, ignoreAuthErrorAbort: true });
       await suite.makeStream(maxBytes);
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
       suite.api = new Api(`${suite.rootOf('gateway')}/api/models/enterprise`, suite.key);
-      await Promise.all(names.map((name) => suite.ready(name)));
+      await Promise.all(names.map((name) => suite.ready(name, startWithinMs)));
       return suite;
     } catch (error) {
       await suite.close();
@@ -111,12 +122,12 @@ export class FaultSuite {
 
   /** `name`: the app, or `metrics-<anything>` for one of several replicas. Does not wait until it is ready. */
   async run(name: string, environment: Record<string, string> = {}): Promise<ChildProcess> {
-    const port = this.ports.get(name) ?? (await freePort());
+    const port = this.ports.get(name) ?? (await freePort(lastingPort()));
     if (this.closing) throw new Error('The suite is being closed');
     this.ports.set(name, port);
     const app = name.replace(/-.*/, '') as 'gateway' | DatabaseRole;
     const through = (proxy: TcpProxy | undefined, url: string): string => proxy?.between(url) ?? url;
-    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], {
+    const settings = {
       NATS_URL: through(this.toNats, this.nats.urls[app]),
       ...(app !== 'gateway' && { DATABASE_URL: through(this.toPostgres, this.postgres.urls[app]) }),
       KEY_PEPPER: this.key,
@@ -125,12 +136,15 @@ export class FaultSuite {
       PORT: String(port),
       PROBE_HOST: '127.0.0.1',
       PROBE_PORT: String(port),
-      LOG_LEVEL: 'silent',
+      LOG_LEVEL: logsDirectory ? 'info' : 'silent',
       FOLD_AFTER_SECONDS: foldAfterSeconds,
       DRAIN_SECONDS: '0',
       ...this.environment,
       ...environment,
-    });
+    };
+    const log = logsDirectory && join(logsDirectory, `${name}.log`);
+    const child = spawnNode([join(process.cwd(), 'dist/apps', app, 'main.js')], settings, log);
+    child.stderr!.on('data', (chunk: Buffer) => this.said.set(name, (this.said.get(name) ?? '') + chunk.toString()));
     this.children.set(name, child);
     return child;
   }
@@ -177,16 +191,19 @@ export class FaultSuite {
     await eventually(restored, (answer) => answer === 'restored', 30_000);
   }
 
-  async ready(name: string): Promise<void> {
-    await eventually(
-      () =>
-        fetch(`${this.rootOf(name)}/readyz`).then(
-          (response) => response.text(),
-          (error: Error) => error.message,
-        ),
-      (answer) => answer.startsWith('{"ready":true'),
-      30_000,
-    );
+  /** Throws after `withinMs`, and at once when the process has ended by itself. */
+  async ready(name: string, withinMs = 30_000): Promise<void> {
+    const look = async (): Promise<string> => {
+      const code = this.children.get(name)?.exitCode;
+      if (typeof code === 'number') throw new Error(`${name} has ended with ${code}; it said: ${this.said.get(name) ?? 'nothing'}`);
+      return fetch(`${this.rootOf(name)}/readyz`).then(
+        (response) => response.text(),
+        (error: Error) => error.message,
+      );
+    };
+    await eventually(look, (answer) => answer.startsWith('{"ready":true'), withinMs).catch((error: unknown) => {
+      throw new Error(`${name} is not ready`, { cause: error });
+    });
   }
 
   /** Messages that the replicas, which must all be answering, were given although they had been counted; each since it was started. */

@@ -22,6 +22,7 @@ const connection = await connect({
   pass: password,
   maxReconnectAttempts: -1,
   reconnectTimeWait: 100,
+  ignoreAuthErrorAbort: true,
   waitOnFirstConnect: true,
   pingInterval: 1_000,
   maxPingOut: 2,

@@ -5,6 +5,9 @@
 export const seed = Number(process.env.FAULTS_SEED ?? 1);
 const givenSeconds = process.env.FAULTS_SECONDS;
 
+/** Where the processes of a run keep their logs, with a line a request: `--logs DIRECTORY`. */
+export const logsDirectory = process.env.FAULTS_LOGS;
+
 /** Not in `npm test`. */
 export const isLong = givenSeconds !== undefined;
 

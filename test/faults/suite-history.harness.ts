@@ -3,6 +3,8 @@ import { type ErrorCode, statusOfCode } from '#contracts/errors.js';
 /** A request as its client saw it. */
 export interface Asked {
   kind: string;
+  /** As it stands in the logs of whoever had to do with it. */
+  request_id: string;
   gateway: string;
   began_ms: number;
   took_ms: number;
@@ -87,16 +89,18 @@ const unavailable = new Set(['SERVICE_UNAVAILABLE', 'TOO_MANY_REQUESTS']);
 /** Answers of other than the documented kinds, requests that hung, and those without an answer from a gateway that nobody had disturbed. */
 export function answerFindings(asked: readonly Asked[], disturbances: readonly Disturbance[]): string[] {
   return asked.flatMap((one) => {
-    const { kind, gateway, began_ms, took_ms, status, code, expected, projected } = one;
+    const { kind, request_id, gateway, began_ms, took_ms, status, code, expected, projected } = one;
     const isDisturbed = disturbances.some((its) => its.gateway === gateway && its.from_ms <= began_ms + took_ms && began_ms <= its.to_ms);
-    if (took_ms > deadline_ms) return [`hung: ${kind} at ${gateway} took ${took_ms} ms`];
-    if (status === null) return isDisturbed ? [] : [`unanswered: ${kind} by ${gateway}, which nobody had disturbed`];
+    if (took_ms > deadline_ms) return [`hung: ${kind} at ${gateway} took ${took_ms} ms (${request_id})`];
+    if (status === null) return isDisturbed ? [] : [`unanswered: ${kind} by ${gateway}, which nobody had disturbed (${request_id})`];
     if (status === 200) return [];
     const isDocumented = code !== null && Object.hasOwn(statusOfCode, code) && statusOfCode[code as ErrorCode] === status;
-    if (!isDocumented || status === 500) return [`undocumented: ${kind} was answered ${status} ${code}`];
+    if (!isDocumented || status === 500) return [`undocumented: ${kind} was answered ${status} ${code} (${request_id})`];
     if (expected.includes(code)) return [];
-    if (!unavailable.has(code)) return [`unexpected: ${kind} was answered ${status} ${code}`];
-    return projected && !isDisturbed ? [`unavailable: ${kind} is answered from memory, and was answered ${status} ${code}`] : [];
+    if (!unavailable.has(code)) return [`unexpected: ${kind} was answered ${status} ${code} (${request_id})`];
+    return projected && !isDisturbed
+      ? [`unavailable: ${kind} is answered from memory, and was answered ${status} ${code} (${request_id})`]
+      : [];
   });
 }
 

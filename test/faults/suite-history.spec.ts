@@ -12,6 +12,7 @@ import {
 
 const asked = (one: Partial<Asked>): Asked => ({
   kind: 'a read',
+  request_id: 'r',
   gateway: 'gateway',
   began_ms: 1_000,
   took_ms: 100,
@@ -51,7 +52,7 @@ describe('answers', () => {
       'unavailable: a read is answered from memory, and was answered 503 SERVICE_UNAVAILABLE',
     ],
   ])('are not: %s', (_, one, finding) => {
-    expect(answerFindings([asked(one)], [{ gateway: 'gateway-b', from_ms: 0, to_ms: 1e6 }])).toEqual([finding]);
+    expect(answerFindings([asked(one)], [{ gateway: 'gateway-b', from_ms: 0, to_ms: 1e6 }])).toEqual([`${finding} (r)`]);
   });
 
   it('may be missing while their gateway is disturbed, and only then', () => {

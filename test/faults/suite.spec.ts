@@ -115,14 +115,14 @@ describe(`the whole suite, with seed ${seed}`, () => {
       const isSlow = ({ kind, code, took_ms, projected }: Asked): boolean =>
         !projected && code === 'SERVICE_UNAVAILABLE' && (took_ms >= slowMs || kind.startsWith('POST inference'));
       const failed = workload.asked.filter((one) => one.status !== 200 && !one.expected.includes(one.code ?? '') && !isSlow(one));
-      const told = failed.map(({ kind, gateway, status, code, began_ms, took_ms }) => {
-        return `${kind} at ${gateway}: ${status} ${code} in ${took_ms} ms, while ${during(began_ms)} was restarted`;
+      const told = failed.map(({ kind, request_id, gateway, status, code, began_ms, took_ms }) => {
+        return `${kind} at ${gateway}: ${status} ${code} in ${took_ms} ms, while ${during(began_ms)} was restarted (${request_id})`;
       });
       expect(shortened(told)).toEqual([]);
       expect(shortened(await workload.findings())).toEqual([]);
       expect(workload.asked.length).toBeGreaterThan(500);
     },
-    timeoutMs(restarting),
+    timeoutMs(restarting) + names.length * backWithinMs,
   );
 
   it(

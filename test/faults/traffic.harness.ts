@@ -132,11 +132,16 @@ export class Traffic {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** Whether the REST surface says what the tables say. */
+  /** Whether the REST surface says what the tables say, once it is metrics that says it: an answer with an age is what was published before. */
   private async answerFindings(windows: readonly WindowRow[]): Promise<string[]> {
     const found: string[] = [];
     for (const { model_id, total, successful, error_types } of windows.filter(({ period }) => period === 'lifetime')) {
-      const answer = await this.suite.api.data<Metrics>(`/registry/${model_id}/metrics`);
+      const { body } = await eventually(
+        () => this.suite.api.send(`/registry/${model_id}/metrics`),
+        ({ status, headers }) => status === 200 && !headers.has('age'),
+        30_000,
+      );
+      const answer = (body as { data: Metrics }).data;
       const same =
         answer.total_inferences === total &&
         answer.successful_inferences === successful &&

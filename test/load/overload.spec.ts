@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os';
 import { loadSeconds, say } from './load-options.harness.js';
 import { type LoadSuite, startLoadSuite } from './load-suite.harness.js';
 import { closedLoop, OpenLoop, quantile, type Shots } from './open-loop.harness.js';
@@ -13,6 +14,8 @@ const maxGrowthBytes = 400 * 1024 ** 2;
 let load: LoadSuite;
 beforeAll(async () => {
   load = await startLoadSuite();
+  // Who asks shares the machine with them, and may not be what is too slow.
+  for (const name of ['gateway', 'registry', 'metrics', 'validation', 'flags']) setPriority(load.suite.pidOf(name), 10);
 }, 60_000);
 afterAll(() => load?.suite.close());
 
@@ -38,10 +41,11 @@ describe(`${times} times what can be answered`, () => {
         0.99,
       );
       const refused = answered.filter(({ status }) => status === 503);
+      const kept = answered.filter(({ status }) => status === 'kept');
       say(
         [
           `capacity ${capacity.toFixed(0)}/s; asked ${(times * capacity).toFixed(0)}/s`,
-          `answered ${((taken.length * 1_000) / lastingMs).toFixed(0)}/s, refused ${((refused.length * 1_000) / lastingMs).toFixed(0)}/s`,
+          `answered ${((taken.length * 1_000) / lastingMs).toFixed(0)}/s, refused ${((refused.length * 1_000) / lastingMs).toFixed(0)}/s, not sent ${((kept.length * 1_000) / lastingMs).toFixed(0)}/s`,
           `accepted p50 ${quantile(
             taken.map(({ took_ms }) => took_ms),
             0.5,
@@ -50,6 +54,10 @@ describe(`${times} times what can be answered`, () => {
             refused.map(({ took_ms }) => took_ms),
             0.99,
           ).toFixed(0)} ms`,
+          ...[...new Set(shots.map(({ kind }) => kind))].map((kind) => {
+            const times = taken.filter((one) => one.kind === kind).map(({ took_ms }) => took_ms);
+            return `  ${kind}: ${times.length} accepted, p50 ${quantile(times, 0.5).toFixed(0)} ms, p99 ${quantile(times, 0.99).toFixed(0)} ms`;
+          }),
           `memory ${megabytes(before)}, at most ${megabytes(most)}`,
           `afterwards p99 ${quantile(
             accepted(afterwards).map(({ took_ms }) => took_ms),
@@ -57,7 +65,8 @@ describe(`${times} times what can be answered`, () => {
           ).toFixed(0)} ms`,
         ].join('\n'),
       );
-      expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200, 503]));
+      expect(refused.length).toBeGreaterThan(0);
+      expect(new Set(answered.map(({ status }) => status))).toEqual(new Set([200, 503, ...(kept.length ? ['kept'] : [])]));
       expect(refused.filter(({ retryAfter }) => !retryAfter)).toEqual([]);
       expect(p99).toBeLessThan(maxP99Ms);
       expect(most - before).toBeLessThan(maxGrowthBytes);

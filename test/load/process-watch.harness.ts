@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { type FaultSuite } from '../faults/fault-suite.harness.js';
+import { handlesOf } from './handles.harness.js';
 import { type Sample } from './soak-verdict.harness.js';
 
 const bytesOf = (status: string): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) * 1_024;
@@ -7,16 +8,24 @@ const bytesOf = (status: string): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(s
 /** What Linux says of a process's memory, in bytes. */
 export const memoryOf = (pid: number): number => bytesOf(readFileSync(`/proc/${pid}/status`, 'utf8'));
 
-/** Memory, open files and sockets, and the event loop's lag of a process of the suite, as it is now. Linux alone tells of the first two. */
-export async function sampleOf(suite: FaultSuite, name: string): Promise<Sample> {
+const portOf = (url: string): number => Number(new URL(url).port);
+
+/**
+ * Memory, open files and sockets, timers, and the event loop's lag of a process of the suite, as it is now. Linux alone tells of the first two.
+ * Of its clients those `connections` are left out that the generator of the load has.
+ */
+export async function sampleOf(suite: FaultSuite, name: string, connections: () => number): Promise<Sample> {
   const pid = suite.pidOf(name);
   const metrics = await (await fetch(`${suite.rootOf(name)}/metrics`)).text();
-  const lag_s = /^emr_nodejs_eventloop_lag_p99_seconds(?:\{.*\})? (\S+)$/m.exec(metrics)?.[1];
+  const read = (metric: string, label = ''): number =>
+    Number(new RegExp(`^${metric}(?:\\{[^}]*${label}[^}]*\\})? (\\S+)$`, 'm').exec(metrics)?.[1] ?? NaN);
+  const servers = { nats: suite.nats.port, postgres: portOf(suite.postgres.url) };
+  const handles = handlesOf(pid, { own: portOf(suite.rootOf(name)), servers });
   return {
     name,
     at_ms: Date.now(),
     memory_bytes: memoryOf(pid),
-    handles: readdirSync(`/proc/${pid}/fd`).length,
-    lag_ms: Number(lag_s ?? NaN) * 1_000,
+    handles: { ...handles, clients: (handles.clients ?? 0) - connections(), timers: read('emr_nodejs_active_resources', 'type="Timeout"') },
+    lag_ms: read('emr_nodejs_eventloop_lag_p99_seconds') * 1_000,
   };
 }

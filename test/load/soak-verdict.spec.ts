@@ -3,7 +3,7 @@ import { type Sample, verdictOf } from './soak-verdict.harness.js';
 /** A sample every 10 s, for so many minutes. */
 const samples = (minutes: number, of: (minute: number) => Partial<Sample>): Sample[] =>
   Array.from({ length: minutes * 6 }, (_, index) => {
-    const steady = { name: 'gateway', at_ms: index * 10_000, memory_bytes: 100 * 1024 ** 2, handles: 50, lag_ms: 12 };
+    const steady = { name: 'gateway', at_ms: index * 10_000, memory_bytes: 100 * 1024 ** 2, handles: { nats: 1, postgres: 8 }, lag_ms: 12 };
     return { ...steady, ...of(index / 6) };
   });
 
@@ -17,7 +17,8 @@ describe('the verdict of a soak', () => {
 
   it.each<[string, (minute: number) => Partial<Sample>, string]>([
     ['memory', (minute) => ({ memory_bytes: (100 + 2 * minute) * 1024 ** 2 }), 'grows by 2.0 MB a minute'],
-    ['handles', (minute) => ({ handles: 50 + Math.round(minute) * 5 }), 'had 55 open files and sockets, and has 95'],
+    ['a kind of handles', (minute) => ({ handles: { nats: 1, postgres: 8 + Math.round(minute) * 2 } }), 'had 10 postgres, and has 26'],
+    ['a new kind', (minute) => ({ handles: { nats: 1, ...(minute >= 5 && { files: 90 }) } }), 'had 0 files, and has 90'],
     ['lag', (minute) => ({ lag_ms: minute < 5 ? 12 : 80 }), 'lagged by 12 ms, and lags by 80 ms'],
   ])('finds that %s grows', (_, of, wrong) => {
     expect(verdictOf(samples(10, of)).wrong).toEqual([wrong]);

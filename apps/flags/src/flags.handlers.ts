@@ -25,52 +25,34 @@ import {
   removeFlag,
 } from '#contracts/flags.js';
 import { type Page } from '#contracts/page.js';
-import { getModel, type Model, modelsView } from '#contracts/registry.js';
+import { getModel } from '#contracts/registry.js';
 import { type Removed } from '#contracts/request.js';
 import { compileFlag } from '#evaluation/compiled-flag.js';
 import { Answers } from '#runtime/answers.js';
 import { AuditStore } from '#runtime/audit.store.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { currentCaller } from '#runtime/caller.js';
 import { changesAnything } from '#runtime/changes.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
-import { type Followed, Views } from '#runtime/views.js';
-import { isAbsent } from '#runtime/visible-records.js';
 import { assignmentPreview, sampleKeys } from './assignment-preview.js';
 import { EvaluatorsStore } from './evaluators.store.js';
 import { FlagEntity } from './flag.entity.js';
+import { modelsOfFlag } from './flag-bindings.store.js';
 import { assertConsistent, assertNotOwned, splitFrom } from './flag-rules.js';
 import { assertFlagRevision, flagNotFound, FlagsStore } from './flags.store.js';
+import { ModelsStore } from './models.store.js';
 import { newFlag } from './new-flag.js';
-
-/** SQL: the models that a flag directs traffic to. */
-const modelsOfFlag = 'ARRAY(SELECT value FROM jsonb_each_text(flag.variant_models))';
 
 @Controller()
 export class FlagsHandlers {
-  private readonly models: Followed<Model>;
-
   constructor(
     private readonly database: DataSource,
     private readonly flags: FlagsStore,
     private readonly evaluators: EvaluatorsStore,
     private readonly audit: AuditStore,
     private readonly bus: Bus,
-    views: Views,
-  ) {
-    this.models = views.follow(modelsView, {
-      removed: (model_id) => this.unbind(model_id),
-      leftovers: {
-        held: async () => {
-          const rows = await database.query<{ model_id: string }[]>(
-            'SELECT DISTINCT value AS model_id FROM flags.flags, jsonb_each_text(variant_models)',
-          );
-          return rows.map(({ model_id }) => model_id);
-        },
-        isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
-      },
-    });
-  }
+    private readonly models: ModelsStore,
+  ) {}
 
   /** In the order of their keys. */
   @Answers(listFlags)
@@ -83,7 +65,7 @@ export class FlagsHandlers {
     if (filter.cursor !== undefined) query.andWhere('flag.flag_key > :after', { after: cursorParts(filter.cursor, 1)[0] });
     const { scope } = currentCaller().actor;
     if (isNarrowed(scope)) {
-      const visible = [...this.models.values()].filter((model) => inScope(scope, model)).map(({ model_id }) => model_id);
+      const visible = [...this.models.all()].filter((model) => inScope(scope, model)).map(({ model_id }) => model_id);
       query.andWhere(`${modelsOfFlag} <@ :visible`, { visible });
     }
     return fillPage(
@@ -168,25 +150,6 @@ export class FlagsHandlers {
     return this.audit.list(filter);
   }
 
-  /**
-   * The registry removed a model: no variant directs traffic to it any more, and a flag whose last model it was goes with it. Says nothing where
-   * that is done already.
-   */
-  private async unbind(model_id: string): Promise<void> {
-    await runAs(system('retention'), () =>
-      this.database.transaction(async (manager) => {
-        const query = manager.createQueryBuilder(FlagEntity, 'flag').where(`:model_id = ANY(${modelsOfFlag})`, { model_id });
-        for (const flag of await query.orderBy('flag.flag_key').setLock('pessimistic_write').getMany()) {
-          const left = Object.fromEntries(Object.entries(flag.variant_models).filter(([, bound]) => bound !== model_id));
-          const reason = `model ${model_id} was removed`;
-          if (Object.keys(left).length) await this.flags.change(manager, flag, { variant_models: left }, reason);
-          else await this.flags.remove(manager, flag, reason);
-        }
-      }),
-    );
-    this.flags.changed();
-  }
-
   private async lock(manager: EntityManager, flag_key: string, if_match: number[] | undefined): Promise<FlagEntity> {
     const flag = this.visible(flag_key, await this.flags.lock(manager, flag_key));
     assertFlagRevision(flag, if_match);
@@ -201,7 +164,7 @@ export class FlagsHandlers {
   /** A flag of a model outside a narrowed key's scope is as good as absent. */
   private visible(flag_key: string, flag: FlagEntity | null): FlagEntity {
     const { scope } = currentCaller().actor;
-    return flag && flagInScope(scope, flag, (model_id) => this.models.get(model_id)) ? flag : raise(flagNotFound(flag_key));
+    return flag && flagInScope(scope, flag, (model_id) => this.models.find(model_id)) ? flag : raise(flagNotFound(flag_key));
   }
 }
 

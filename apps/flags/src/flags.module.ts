@@ -15,22 +15,25 @@ import { FlagsHandlers } from './flags.handlers.js';
 import { FlagsMeasurements } from './flags.measurements.js';
 import { Flags1700000000001 } from './flags.migration.js';
 import { FlagsStore } from './flags.store.js';
+import { FlagBindings } from './flag-bindings.store.js';
+import { ModelsStore } from './models.store.js';
 import { ImportHandlers } from './import/import.handlers.js';
 import { RolloutAnalysisHandlers } from './rollouts/analysis.handlers.js';
 import { DecisionsStore } from './rollouts/decisions.store.js';
 import { Moves } from './rollouts/moves.store.js';
 import { PendingExecutor } from './rollouts/pending.executor.js';
-import { RolloutDecisionEntity, RolloutEntity } from './rollouts/rollout.entity.js';
+import { RolloutDecisionEntity, RolloutEntity, RolloutEventEntity } from './rollouts/rollout.entity.js';
 import { RolloutRetentionSchedule } from './rollouts/retention.schedule.js';
 import { RolloutRetentionStore } from './rollouts/retention.store.js';
-import { RolloutFacts } from './rollouts/rollout-facts.publisher.js';
+import { RolloutEvents1700000000034 } from './rollouts/rollout-events.migration.js';
+import { RolloutEvents } from './rollouts/rollout-events.relay.js';
 import { RolloutsHandlers } from './rollouts/rollouts.handlers.js';
 import { Rollouts1700000000022 } from './rollouts/rollouts.migration.js';
 import { RolloutsSchedule } from './rollouts/rollouts.schedule.js';
 import { RolloutsStore } from './rollouts/rollouts.store.js';
 import { TickExecutor } from './rollouts/tick.executor.js';
 import { CountedModels } from './selection/counted-models.store.js';
-import { ModelsStore } from './selection/models.store.js';
+import { ModelStates } from './selection/model-states.store.js';
 import { BanditPoolEntity, ModelStateEntity, SelectionTickEntity } from './selection/selection.entity.js';
 import { SelectionHandlers } from './selection/selection.handlers.js';
 import { Selection1700000000025 } from './selection/selection.migration.js';
@@ -45,13 +48,21 @@ export const flagsSchema: Schema = {
     EvaluatorEntity,
     RolloutEntity,
     RolloutDecisionEntity,
+    RolloutEventEntity,
     SelectionTickEntity,
     ModelStateEntity,
     BanditPoolEntity,
     AuditEntity,
     OutboxEntity,
   ],
-  migrations: [Flags1700000000001, Flags1700000000002, Rollouts1700000000022, Selection1700000000025, FlagsTraces1700000000035],
+  migrations: [
+    Flags1700000000001,
+    Flags1700000000002,
+    Rollouts1700000000022,
+    Selection1700000000025,
+    RolloutEvents1700000000034,
+    FlagsTraces1700000000035,
+  ],
 };
 
 @Module({})
@@ -70,13 +81,15 @@ export class FlagsModule {
         RolloutsStore,
         DecisionsStore,
         Moves,
-        RolloutFacts,
+        RolloutEvents,
         PendingExecutor,
         TickExecutor,
         RolloutsSchedule,
         RolloutRetentionStore,
         RolloutRetentionSchedule,
         CountedModels,
+        FlagBindings,
+        ModelStates,
         ModelsStore,
         SelectionStore,
         SelectionSchedule,

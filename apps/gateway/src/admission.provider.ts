@@ -11,18 +11,6 @@ import { Tokens } from './oidc/tokens.store.js';
 import { Cors } from './ofrep/cors.js';
 import { receiveOfrep } from './ofrep/ofrep-routes.provider.js';
 
-/** As the router matched them, so that no spelling of a path can pass for one of these. */
-const publicRoutes = new Set([
-  '/livez',
-  '/readyz',
-  '/metrics',
-  '/openapi.json',
-  '/docs',
-  '/docs/start.js',
-  '/docs/swagger-ui.css',
-  '/docs/swagger-ui-bundle.js',
-]);
-
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
 
 /** What every request passes before its body is read, in this order: how often its address asks, who it is, how often its key asks. */
@@ -46,7 +34,7 @@ export function admission(app: INestApplication, logger: Logger): Hook {
   };
 
   return (request, reply, done) => {
-    if (publicRoutes.has(request.routeOptions.url ?? '')) {
+    if (request.route.isPublic) {
       done();
       return;
     }

@@ -25,15 +25,15 @@ const patienceMs = 300;
 
 interface Kept<Figure> {
   figure: Promise<Figure>;
-  /** Undefined where the figure did not come within the patience. */
+  /** Undefined where the figure has not come, or not within the patience. */
   inTime: Promise<Figure | undefined>;
   until_ms: number;
 }
 
 /**
  * What the metrics service said of models, kept until it says that it has counted something of theirs, and for a second at most. Whoever asks
- * while an answer is awaited gets the same one. While metrics is away it is what metrics last published, and its age is told. The caller must
- * have been found to be allowed to see the model.
+ * while an answer is awaited gets the same one. While metrics is away, or too slow, it is what metrics last published, which may lack what was
+ * counted since: its age is told, by which it can be told from an answer. The caller must have been found to be allowed to see the model.
  */
 @Injectable()
 export class Figures implements OnModuleDestroy {
@@ -84,7 +84,7 @@ export class Figures implements OnModuleDestroy {
     if (answered !== undefined) return answered;
     const published = look();
     if (published === undefined) return figure;
-    say(this.published);
+    say({ ageMs: (now) => this.published.silenceMs(now) });
     return published;
   }
 
@@ -100,10 +100,14 @@ export class Figures implements OnModuleDestroy {
     // In nobody's name: the answer is for whoever asks next, too.
     const caller = { ...system('gateway'), request_id: currentCaller().request_id };
     const figure = runAs(caller, () => this.bus.ask(contract, { model_id }));
-    const entry = { figure, inTime: inTime(figure), until_ms: now + keptMs };
+    const entry: Kept<Figure> = { figure, inTime: inTime(figure), until_ms: now + keptMs };
     all.set(model_id, entry);
-    // Whether it is not found or away is asked again by the next.
-    figure.catch((error: unknown) => !isAway(error) && all.get(model_id) === entry && all.delete(model_id));
+    figure.then(
+      // Late for whoever waited, in time for the next.
+      () => (entry.inTime = figure),
+      // Whether it is not found is asked again by the next.
+      (error: unknown) => !isAway(error) && all.get(model_id) === entry && all.delete(model_id),
+    );
     return entry;
   }
 

@@ -62,7 +62,7 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
   await app.init();
   app.get(ApiDescription).document = describeApi(app);
   await probes.close();
-  await listening(() => app.listen(PORT, HOST));
+  await listening(() => app.listen({ port: PORT, host: HOST, backlog }));
   readiness.started();
   const { port } = app.getHttpServer().address() as AddressInfo;
   logger.info('ready', { port });
@@ -79,6 +79,9 @@ export async function startGateway(config: GatewayConfig): Promise<RunningGatewa
     },
   };
 }
+
+/** Connections that wait to be taken. What comes beyond them is tried again by the client's kernel, after 1, 3 and 7 s; the system's own bound may be lower. */
+const backlog = 4_096;
 
 const lookEveryMs = 100;
 

@@ -13,7 +13,9 @@ import { jsonTextOf } from './json-text.js';
 import { Overload } from './overload.js';
 import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
+import { routeTraits } from './route-traits.js';
 import { type RouteHandler } from './served-routes.provider.js';
+import { securityHeaders } from './security-headers.js';
 import { rowTypes } from './serves.decorator.js';
 import { traceRequests } from './traced-requests.js';
 
@@ -24,21 +26,10 @@ const maxParamLength = 16_000;
 const requestTimeout = 30_000;
 const requestIdPattern = /^[A-Za-z0-9_.-]{1,100}$/;
 
-const headers = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-  'cache-control': 'no-store',
-};
-
 /** No other process begins its ids alike. */
 const processId = randomUUID();
 let requests = 0;
 const nextRequestId = (): string => `${processId}-${(requests += 1)}`;
-
-/** Routes whose requests may take longer than a service is waited for: they are bounded each by itself. */
-const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|flags\/import)$/;
 
 const unsupportedMediaType = Object.assign(new Error('Unsupported media type'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE' });
 
@@ -119,13 +110,19 @@ export function httpAdapter(
     },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       // Comes before all hooks.
-      sendError(reply.headers(headers).header('x-request-id', request.id), refusalOf(error) ?? malformed('The request is not well formed'));
+      request.route = routeTraits();
+      sendError(
+        reply.headers(securityHeaders).header('x-request-id', request.id),
+        refusalOf(error) ?? malformed('The request is not well formed'),
+      );
     },
     clientErrorHandler: refuseRaw,
   });
   const fastify = adapter.getInstance();
   fastify.server.maxConnections = MAX_CONNECTIONS;
   shedBefore(fastify.server, overload, telemetry);
+  // An answer that nobody is there to get any more is never sent.
+  fastify.server.on('connection', (connection: Socket) => connection.once('close', () => overload.gone(connection)));
   // JSON alone: a form or a text cannot say what a contract wants.
   fastify.removeContentTypeParser(['text/plain', 'application/json']);
   const parseJson = fastify.getDefaultJsonParser('error', 'error');
@@ -139,14 +136,14 @@ export function httpAdapter(
   fastify.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
     const error = malformed('No such expectation is known', { field: 'Expect', accepted: '100-continue' });
     response
-      .writeHead(error.status, { 'content-type': 'application/json' })
+      .writeHead(error.status, { 'content-type': 'application/json', ...securityHeaders })
       .end(JSON.stringify({ success: false, data: null, error: error.toBody() }));
   });
   for (const [type, format] of Object.entries(rowTypes)) {
     fastify.addContentTypeParser(type, (request, payload, done) => {
-      const { url = '' } = request.routeOptions;
-      if (url.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
-      else if (format === 'ndjson' && url.endsWith('/inference/batch'))
+      const { path } = request.route;
+      if (path.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
+      else if (format === 'ndjson' && path.endsWith('/inference/batch'))
         wholeBody(request.raw).then(
           (body) => done(null, { events: linesOf(jsonTextOf(body, request.headers)) }),
           (error: unknown) => done(error as Error),
@@ -156,21 +153,20 @@ export function httpAdapter(
   }
   if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
-    void reply.headers(headers).header('x-request-id', request.id);
+    request.route = routeTraits(request.routeOptions.url);
+    if (!request.route.isMeantToWait) overload.entered(request.raw.socket);
+    void reply.headers(securityHeaders).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
     else if (adapter.phase === 'closing') sendError(reply.header('connection', 'close'), notTaken('The gateway is being stopped'));
     else {
-      if (!meantToWait.test(request.routeOptions.url ?? '')) {
-        overload.entered();
-        reply.raw.once('close', overload.left);
-      }
       if (adapter.phase === 'draining') void reply.header('connection', 'close');
       done();
     }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? '(none)';
+    const { path: route, isMeantToWait } = request.route;
+    if (!isMeantToWait) overload.left(request.raw.socket);
     telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {
       request_id: request.id,
@@ -223,9 +219,10 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
   }
   const refusal = rawRefusalOf(error.code);
   const body = JSON.stringify({ success: false, data: null, error: refusal.toBody() });
-  socket.end(
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const length = Buffer.byteLength(body);
+  const headers = { 'content-type': 'application/json', 'content-length': length, connection: 'close', ...securityHeaders };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join('')}\r\n${body}`);
 }
 
 function rawRefusalOf(code: string | undefined): AppError {

@@ -1,6 +1,7 @@
 import { type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { statusOfCode } from '#contracts/errors.js';
+import { type FieldSchema } from '#contracts/fields.js';
 import { componentSchemas } from './schema.js';
 
 const errorEnvelope = {
@@ -21,6 +22,29 @@ const errorEnvelope = {
   },
 };
 
+interface Described {
+  parameters?: object[];
+  responses: Record<string, { content?: { 'application/json'?: { schema?: { properties?: { data?: { $ref?: string } } } } } }>;
+}
+
+const ifNoneMatch = {
+  name: 'If-None-Match',
+  in: 'header',
+  description: 'ETags that the client has: where the present one is among them the answer is 304.',
+  required: false,
+  schema: { type: 'string' },
+};
+
+/** Says of each GET whose answer has a revision that it can be answered 304. */
+function describeNotModified(paths: Record<string, { get?: Described }>, schemas: Record<string, FieldSchema>): void {
+  for (const { get } of Object.values(paths)) {
+    const name = get?.responses[200]?.content?.['application/json']?.schema?.properties?.data?.$ref?.split('/').at(-1) ?? '';
+    if (!get || !Object.hasOwn((schemas[name]?.properties ?? {}) as object, 'revision')) continue;
+    get.parameters = [...(get.parameters ?? []), ifNoneMatch];
+    get.responses[304] = { description: 'The client has it already' } as object;
+  }
+}
+
 /** The API's description, made from the routes and contracts themselves. */
 export function describeApi(app: INestApplication): OpenAPIObject {
   const base = new DocumentBuilder()
@@ -31,8 +55,7 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key' })
     .build();
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: (_, method) => method });
-  return {
-    ...document,
-    components: { ...document.components, schemas: { ...componentSchemas(), ErrorEnvelope: errorEnvelope } as never },
-  };
+  const schemas = componentSchemas();
+  describeNotModified(document.paths as never, schemas);
+  return { ...document, components: { ...document.components, schemas: { ...schemas, ErrorEnvelope: errorEnvelope } as never } };
 }

@@ -4,6 +4,7 @@ import { type Telemetry } from '#runtime/telemetry.js';
 import { ofrepErrorOf } from './ofrep/ofrep-error.js';
 import { isOfrepPath } from './ofrep/ofrep-paths.js';
 import { type Overload } from './overload.js';
+import { securityHeaders } from './security-headers.js';
 
 /** Whoever gets it may send the same again, to any gateway: nothing of it was done. */
 export const notTaken = (why: string): AppError =>
@@ -15,8 +16,8 @@ const ofrepBody = JSON.stringify(ofrepErrorOf(refusal, undefined).body);
 const headersOf = (text: string): Record<string, string | number> => ({
   'content-type': 'application/json',
   'content-length': Buffer.byteLength(text),
-  'cache-control': 'no-store',
   'retry-after': '1',
+  ...securityHeaders,
 });
 const headers = headersOf(body);
 const ofrepHeaders = headersOf(ofrepBody);

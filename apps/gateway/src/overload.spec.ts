@@ -1,18 +1,28 @@
 import { Overload } from './overload.js';
 
-/** An event loop whose clock stands still but for what requests take. */
+/** An event loop whose clock stands still but for what requests, answers and rests take. */
 class Loop {
-  now_ms = 1_000;
+  private now_ms = 1_000;
+  private idle_ms = 0;
   private ended: (() => void)[] = [];
   readonly overload: Overload;
 
   constructor(budget_ms = 50) {
-    this.overload = new Overload(
-      budget_ms,
-      0,
-      () => this.now_ms,
-      (ended) => this.ended.push(ended),
-    );
+    this.overload = new Overload(budget_ms, 0, {
+      now: () => this.now_ms,
+      idle: () => this.idle_ms,
+      afterPass: (ended) => void this.ended.push(ended),
+    });
+  }
+
+  rest(ms: number): void {
+    this.now_ms += ms;
+    this.idle_ms += ms;
+  }
+
+  /** Work that is no request: what services answered. */
+  work(ms: number): void {
+    this.now_ms += ms;
   }
 
   /** Reads so many requests that take `each_ms`, 0.1 ms where they are refused; answers with how many were accepted. */
@@ -38,8 +48,31 @@ describe('overload', () => {
     const loop = new Loop();
     loop.pass(1, 1);
     expect(loop.pass(4, 150)).toBe(4);
-    loop.now_ms += 60_000;
+    loop.rest(60_000);
     expect(loop.pass(4, 150)).toBe(4);
+  });
+
+  it('is none where every long pass comes after a rest', () => {
+    const loop = new Loop();
+    for (let passes = 0; passes < 100; passes++) {
+      loop.rest(10);
+      expect(loop.pass(4, 150)).toBe(4);
+    }
+  });
+
+  it('is told of also where the answers of services take the time between passes', () => {
+    const loop = new Loop();
+    loop.pass(1, 1);
+    for (let passes = 0; passes < 20; passes++) {
+      loop.work(60);
+      loop.pass(10, 1);
+    }
+    loop.work(60);
+    expect(loop.pass(10, 1)).toBe(0);
+    loop.work(10);
+    loop.pass(10, 1);
+    loop.work(60);
+    expect(loop.pass(10, 1)).toBe(10);
   });
 
   it('lets only as many in as can be answered in the budget once passes have been too long for half a second', () => {
@@ -64,11 +97,27 @@ describe('overload', () => {
 
   it('is told of while too many requests are under way, and no longer', () => {
     const overload = new Overload(0, 2);
-    overload.entered();
+    const [one, another] = [{}, {}];
+    overload.entered(one);
     expect(overload.refuses()).toBe(false);
-    overload.entered();
+    overload.entered(another);
     expect(overload.refuses()).toBe(true);
-    overload.left();
+    overload.left(one);
     expect(overload.refuses()).toBe(false);
+  });
+
+  it('counts what was under way of a connection that is gone no more, whatever is still made of it', () => {
+    const overload = new Overload(0, 2);
+    const [one, another] = [{}, {}];
+    overload.entered(one);
+    overload.entered(one);
+    expect(overload.refuses()).toBe(true);
+    overload.gone(one);
+    expect(overload.refuses()).toBe(false);
+    overload.left(one);
+    overload.left(one);
+    overload.entered(another);
+    overload.entered(another);
+    expect(overload.refuses()).toBe(true);
   });
 });

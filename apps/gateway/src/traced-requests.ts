@@ -1,6 +1,7 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { traceHeader } from '#runtime/trace-context.js';
 import { type Span, type Tracing } from '#runtime/tracing.js';
+import { routeTraits } from './route-traits.js';
 
 /** What Kubernetes and Prometheus ask every few seconds. */
 const untraced = new Set(['/livez', '/readyz', '/metrics']);
@@ -12,12 +13,12 @@ const untraced = new Set(['/livez', '/readyz', '/metrics']);
 export function traceRequests(fastify: FastifyInstance, tracing: Tracing): void {
   const spans = new WeakMap<FastifyRequest, Span>();
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const route = request.routeOptions.url ?? '(none)';
+    const { path } = routeTraits(request.routeOptions.url);
     const given = request.headers[traceHeader];
-    if (!untraced.has(route)) {
-      const attributes = { 'http.request.method': request.method, 'http.route': route, 'emr.request_id': request.id };
+    if (!untraced.has(path)) {
+      const attributes = { 'http.request.method': request.method, 'http.route': path, 'emr.request_id': request.id };
       const parent = typeof given === 'string' ? given : undefined;
-      spans.set(request, tracing.begin({ name: `${request.method} ${route}`, role: 'server', attributes, parent }));
+      spans.set(request, tracing.begin({ name: `${request.method} ${path}`, role: 'server', attributes, parent }));
     }
     done();
   });

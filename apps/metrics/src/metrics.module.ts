@@ -12,6 +12,8 @@ import { AlertsStore } from './alerts/alerts.store.js';
 import { DeliveriesStore } from './alerts/deliveries.store.js';
 import { DeliveryExecutor } from './alerts/delivery.executor.js';
 import { egressProvider } from './alerts/egress.provider.js';
+import { RolloutDeliveries1700000000034 } from './alerts/rollout-deliveries.migration.js';
+import { RolloutEventsHandlers } from './alerts/rollout-events.handlers.js';
 import { RulesHandlers } from './alerts/rules.handlers.js';
 import { SilencesHandlers } from './alerts/silences.handlers.js';
 import { DeliveryEntity, WebhookEntity } from './alerts/webhook.entity.js';
@@ -58,7 +60,7 @@ export const metricsSchema: Schema = {
     DeliveryEntity,
     AuditEntity,
   ],
-  migrations: [Metrics1700000000001, Metrics1700000000002, MetricsTraces1700000000035],
+  migrations: [Metrics1700000000001, Metrics1700000000002, RolloutDeliveries1700000000034, MetricsTraces1700000000035],
 };
 
 @Module({})
@@ -67,7 +69,16 @@ export class MetricsModule {
     return {
       module: MetricsModule,
       imports: [DatabaseModule.forSchema(metricsSchema, config), ScheduleModule.forRoot()],
-      controllers: [WindowsHandlers, DeadLettersHandlers, RulesHandlers, AlertsHandlers, SilencesHandlers, WebhooksHandlers, AuditHandlers],
+      controllers: [
+        WindowsHandlers,
+        DeadLettersHandlers,
+        RulesHandlers,
+        AlertsHandlers,
+        SilencesHandlers,
+        WebhooksHandlers,
+        RolloutEventsHandlers,
+        AuditHandlers,
+      ],
       providers: [
         { provide: MetricsConfig, useValue: config },
         { provide: ErrorTypes, useValue: new ErrorTypes(config.errorTypeRules) },

@@ -1899,9 +1899,16 @@ export interface components {
             delivery_id: string;
             /** @example 01890a5d-ac96-774b-bcce-b302099a8057 */
             webhook_id: string;
-            /** @example 01890a5d-ac96-774b-bcce-b302099a8057 */
-            rule_id: string;
+            /**
+             * @description null: an event of a rollout.
+             * @example 01890a5d-ac96-774b-bcce-b302099a8057
+             */
+            rule_id: string | null;
             alert_ids: string[];
+            /** @description null: alerts. */
+            rollout_id: string | null;
+            /** @description Of the rollout. */
+            rollout_event: ("started" | "advanced" | "held" | "paused" | "resumed" | "completed" | "rolled_back" | "aborted" | "refused") | null;
             /**
              * @description `waiting`: not sent yet, or to be tried again at `next_attempt_at`.
              * @enum {string}
@@ -13713,13 +13720,13 @@ export interface operations {
                     /** @example https://hooks.example.com/emr */
                     url: string;
                     /**
-                     * @description `alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: the alerts as they are here.
+                     * @description `alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: alerts and events of rollouts as they are here.
                      * @enum {string}
                      */
                     format: "alertmanager" | "slack" | "json";
                     /** @description Signs every body: `Emr-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. Never answered. */
                     secret?: string | null;
-                    /** @description Only alerts of these severities; null: of all. */
+                    /** @description Only alerts and events of rollouts of these severities; null: of all. */
                     severities?: string[] | null;
                     /** @description Default true. */
                     enabled?: boolean;
@@ -14113,13 +14120,13 @@ export interface operations {
                     /** @example https://hooks.example.com/emr */
                     url?: string;
                     /**
-                     * @description `alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: the alerts as they are here.
+                     * @description `alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: alerts and events of rollouts as they are here.
                      * @enum {string}
                      */
                     format?: "alertmanager" | "slack" | "json";
                     /** @description Signs every body: `Emr-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. Never answered. */
                     secret?: string | null;
-                    /** @description Only alerts of these severities; null: of all. */
+                    /** @description Only alerts and events of rollouts of these severities; null: of all. */
                     severities?: string[] | null;
                     enabled?: boolean;
                 };

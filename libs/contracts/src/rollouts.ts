@@ -106,35 +106,6 @@ export class RolloutChanged {
   models!: Model[];
 }
 
-export const rolloutEndings = ['completed', 'rolled_back', 'aborted'] as const;
-export type RolloutEnding = (typeof rolloutEndings)[number];
-
-/** A fact about a rollout that ended, on the stream of facts under `emr.evt.rollouts.<event>`: once, but for what is sent again. */
-export class RolloutEvent extends RolloutRef {
-  @Text({ max: 200, description: 'Also its Nats-Msg-Id: what is sent again has the same.' })
-  event_id!: string;
-
-  @OneOf(rolloutEndings)
-  event!: RolloutEnding;
-
-  @Instant()
-  at!: string;
-
-  @FlagKey()
-  flag_key!: string;
-
-  @ModelId()
-  candidate_model_id!: string;
-
-  @ModelId()
-  control_model_id!: string;
-
-  @Text({ max: 2_000 })
-  reason!: string;
-}
-
-export const subjectOfRollout = (event: RolloutEnding): string => `emr.evt.rollouts.${event}`;
-
 export class RolloutFilter extends PageRequest {
   @OneOf(rolloutStatuses, { optional: true })
   status?: RolloutStatus;

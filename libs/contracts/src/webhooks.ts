@@ -2,6 +2,7 @@ import { alertSeverities, type AlertSeverity, Uuid } from './alerts.js';
 import { Bool, Instant, OneOf, Text, Texts, Whole } from './fields.js';
 import { pageOf, PageRequest } from './page.js';
 import { IfMatch } from './registry.js';
+import { type RolloutEventName, rolloutEvents } from './rollout-event.js';
 import { Removed, request } from './request.js';
 
 export const webhookFormats = ['alertmanager', 'slack', 'json'] as const;
@@ -34,11 +35,12 @@ const Severities = (): PropertyDecorator =>
     accepted: `one of ${alertSeverities.join(', ')}`,
     optional: true,
     nullable: true,
-    description: 'Only alerts of these severities; null: of all.',
+    description: 'Only alerts and events of rollouts of these severities; null: of all.',
   });
 
 const formatDescription =
-  '`alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: the alerts as they are here.';
+  '`alertmanager`: what Alertmanager sends its receivers. `slack`: what incoming webhooks of Slack take. `json`: alerts and events of rollouts as ' +
+  'they are here.';
 
 export class WebhookRef {
   @Uuid()
@@ -132,7 +134,7 @@ export class WebhookRemoval extends WebhookRef {
 export const deliveryStates = ['waiting', 'delivered', 'failed'] as const;
 export type DeliveryState = (typeof deliveryStates)[number];
 
-/** One message to one webhook: what changed of one rule's alerts at one evaluation. */
+/** One message to one webhook: what changed of one rule's alerts at one evaluation, or an event of a rollout. */
 export class Delivery {
   @Uuid({ description: 'Sent as `Emr-Delivery`, the same for every attempt.' })
   delivery_id!: string;
@@ -140,11 +142,17 @@ export class Delivery {
   @Uuid()
   webhook_id!: string;
 
-  @Uuid()
-  rule_id!: string;
+  @Uuid({ nullable: true, description: 'null: an event of a rollout.' })
+  rule_id!: string | null;
 
   @Texts({ max: 36, max_items: 100_000 })
   alert_ids!: string[];
+
+  @Text({ max: 20, nullable: true, description: 'null: alerts.' })
+  rollout_id!: string | null;
+
+  @OneOf(rolloutEvents, { nullable: true, description: 'Of the rollout.' })
+  rollout_event!: RolloutEventName | null;
 
   @OneOf(deliveryStates, { description: '`waiting`: not sent yet, or to be tried again at `next_attempt_at`.' })
   state!: DeliveryState;

@@ -52,14 +52,17 @@ function readable(named: Record<string, string | undefined>): string | undefined
   return undefined;
 }
 
+/** Whether NATS does not let this user in. That it waited in vain for user and password says that one of both sides is busy or cut off. */
+const isRefused = (error: unknown): error is Error =>
+  (error instanceof AuthorizationError && !/timeout/i.test(error.message)) || error instanceof UserAuthenticationExpiredError;
+
 /** Waits for NATS for as long as it is away, and says so once. Throws ConfigError when NATS is there and refuses. */
 async function firstConnection(options: NodeConnectionOptions, logger: Logger): Promise<NatsConnection> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await connect(options);
     } catch (error) {
-      if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError)
-        throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
+      if (isRefused(error)) throw new ConfigError(`NATS_URL: NATS refuses its user or password (${error.message})`);
       if (attempt === 1)
         logger.warn(`NATS is not there yet, waiting for it: ${error instanceof Error ? error.message : String(error)}`, 'nats');
       await new Promise((resolve) => setTimeout(resolve, retryMs));
@@ -112,6 +115,8 @@ export class Nats {
       inboxPrefix,
       maxReconnectAttempts: -1,
       reconnectTimeWait: retryMs,
+      // The client would otherwise give up for good after its second refusal, however long ago the first one was.
+      ignoreAuthErrorAbort: true,
       // Half of all request time otherwise goes into stack traces that nobody reads.
       noAsyncTraces: true,
       pingInterval: 5_000,

@@ -93,7 +93,7 @@ describe('a followed view', () => {
     const view = new Followed<Thing>({ bucket: 'things', keyOf: ({ name }) => name }, () => connected);
     view.isCurrentAs(10_000);
     view.isCurrentAs(9_000);
-    expect(view.ageMs(13_000)).toBeNull();
+    expect([view.ageMs(13_000), view.silenceMs(13_000)]).toEqual([null, 3_000]);
     expect(view.ageMs(13_001)).toBe(3_001);
     connected = false;
     expect(view.ageMs(10_500)).toBe(500);

@@ -50,8 +50,13 @@ export class Followed<Record extends object> {
 
   /** How old what is answered may be, in milliseconds; null while the owner is heard. */
   ageMs(now: number): number | null {
-    const age = now - this.current_ms;
-    return age > lostTouchMs || !this.isConnected() ? Math.max(0, age) : null;
+    const age = this.silenceMs(now);
+    return age > lostTouchMs || !this.isConnected() ? age : null;
+  }
+
+  /** How long ago the owner was heard last, in milliseconds. */
+  silenceMs(now: number): number {
+    return Math.max(0, now - this.current_ms);
   }
 
   /** Everything that was changed until then has come round. */

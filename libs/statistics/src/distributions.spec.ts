@@ -13,6 +13,9 @@ function expectClose(actual: number, expected: number, relative: number): void {
   expect(Math.abs(actual - expected)).toBeLessThanOrEqual(relative * Math.abs(expected));
 }
 
+type Arm = [n: number, mean: number, variance: number];
+const growthbook = (n: number, sum: number, squares: number): Arm => [n, sum / n, (squares - sum ** 2 / n) / (n - 1)];
+
 // References: mpmath 1.3.0 at 40 digits (erfc, the regularised incomplete beta function, sums of binomial terms); quantiles: scipy 1.17.1.
 
 describe('the normal distribution', () => {
@@ -90,6 +93,23 @@ describe("Student's t distribution", () => {
     expectClose(studentQuantileAbove(1 - p, df), -t, 1e-6);
   });
 
+  // GrowthBook's own tests of its frequentist engine: [n, mean, variance] of both arms, absolute or relative to the first by the delta method.
+  it.each<[string, Arm, Arm, number, number, [number, number] | null]>([
+    ['relative', growthbook(3_407, 1_396.87, 52_377.9767), growthbook(3_461, 2_422.7, 134_698.29), 0.70732, 0.06191, [-0.03526, 1.44989]],
+    ['absolute', growthbook(3_407, 1_396.87, 52_377.9767), growthbook(3_461, 2_422.7, 134_698.29), 0.29, 0.02016, [0.04538, 0.53462]],
+    ['relative', [28, 14 / 28, 1 / 4], [30, 16 / 30, (16 * 14) / 900], 0.06667, 0.80707, null],
+  ])('gives the %s difference of two arms that GrowthBook gives (%#)', (scale, [n, a, va], [m, b, vb], difference, p, interval) => {
+    const isRelative = scale === 'relative';
+    const error = Math.sqrt(isRelative ? vb / m / a ** 2 + (va / n) * (b ** 2 / a ** 4) : vb / m + va / n);
+    // Welch and Satterthwaite's degrees of freedom.
+    const df = (vb / m + va / n) ** 2 / (vb ** 2 / (m ** 2 * (m - 1)) + va ** 2 / (n ** 2 * (n - 1)));
+    const effect = isRelative ? b / a - 1 : b - a;
+    expect(effect).toBeCloseTo(difference, 5);
+    expect(2 * studentAbove(effect / error, df)).toBeCloseTo(p, 5);
+    const half = studentQuantileAbove(0.025, df) * error;
+    if (interval) for (const [index, end] of [effect - half, effect + half].entries()) expect(end).toBeCloseTo(interval[index]!, 5);
+  });
+
   it('has heavier tails the fewer degrees of freedom there are, and the normal ones in the limit', () => {
     fc.assert(
       fc.property(fc.double({ min: 0.01, max: 8, noNaN: true }), fc.integer({ min: 1, max: 1000 }), (t, df) => {
@@ -119,6 +139,14 @@ describe('the binomial distribution', () => {
   ])('has the probability of %d of %d at %d, and of that many at most', (k, n, p, exactly, atMost) => {
     expectClose(binomialProbability(k, n, p), exactly, 1e-12);
     expectClose(binomialAtMost(k, n, p), atMost, 1e-11);
+  });
+
+  it('is the other side of the Beta distribution: Beta(44157, 1737) has 5 % and 95 % below these', () => {
+    for (const [x, below] of [
+      [0.96067538, 0.05],
+      [0.96360555, 0.95],
+    ] as const)
+      expect(1 - binomialAtMost(44_156, 44_157 + 1_737 - 1, x)).toBeCloseTo(below, 4);
   });
 
   it('agrees with the sum of all its terms', () => {

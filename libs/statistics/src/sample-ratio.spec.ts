@@ -1,3 +1,4 @@
+import { normalTwoSided } from './distributions.js';
 import { sampleRatioLogE } from './sample-ratio.js';
 
 describe('the sequential sample-ratio check', () => {
@@ -7,6 +8,18 @@ describe('the sequential sample-ratio check', () => {
     [[5_000, 45_000], [0.1, 0.9], -5.390127],
   ])('agrees with another computation for %j in the shares %j', (units, shares, logE) => {
     expect(sampleRatioLogE(units, shares)).toBeCloseTo(logE, 5);
+  });
+
+  // p: scipy 1.17.1, and GrowthBook's tests. Pearson's test is for one look; this check holds at every look and so takes more evidence.
+  it.each([
+    [[1_000, 1_200], [0.5, 0.5], 2.00787e-5, 0.00418],
+    [[135, 115], [0.5, 0.5], 0.205903211, 1],
+    [[310, 98], [0.75, 0.25], 0.647434186, 1],
+  ])('is slower to find %j in the shares %j than a single chi-square test, of p = %d', (units, shares, p, always) => {
+    const total = units.reduce((sum, n) => sum + n, 0);
+    const chiSquare = units.reduce((sum, n, arm) => sum + (n - total * shares[arm]!) ** 2 / (total * shares[arm]!), 0);
+    expect(normalTwoSided(Math.sqrt(chiSquare)) / p).toBeCloseTo(1, 5);
+    expect(Math.min(1, Math.exp(-sampleRatioLogE(units, shares)))).toBeCloseTo(always, 5);
   });
 
   it('is 1 on average where the shares hold', () => {

@@ -15,7 +15,13 @@ const highestIndex = Math.ceil(Math.log(maxValue) * indexPerLog);
 /** Bins between the two ends of the range: 1,152, so bins never have to be collapsed and the accuracy always holds. */
 export const binCount = highestIndex - lowestIndex + 1;
 
-const formatVersion = 1;
+const formatVersion = 2;
+/** Of bins as pairs of varints, distance and count: read, and not written any more. */
+const pairsVersion = 1;
+/** Flags of a bin's first byte, which has the lowest bits of the count below them. */
+const moreCount = 128;
+const skipsBins = 64;
+const countsInFirst = 64;
 const chunk = 64;
 const maxVarintBytes = 8;
 const emptyBytes = Uint8Array.of(formatVersion, 0, 0);
@@ -140,8 +146,10 @@ export class Sketch {
   }
 
   /**
-   * Compact bytes, the same for equal sketches: version 1, then varints (LEB128): count of zeros, number of bins that hold something, and for
-   * each of them ascending its distance from the one before (the first: from the lowest bin) and its count. A few hundred bytes as a rule.
+   * Compact bytes, the same for equal sketches: version 2, then the count of zeros and the number of bins that hold something, both as varints
+   * (LEB128), and each of these bins, ascending. Of a bin the first byte has the lowest 6 bits of its count; 128 in it: a varint follows with the
+   * higher bits; 64: the bin before holds nothing, and after the count follows a varint with how many more do not. So a bin next to
+   * another, as most are, costs its count alone. A few hundred bytes as a rule.
    */
   serialise(): Uint8Array {
     return this.#written(new BinReader(emptyBytes));
@@ -172,9 +180,9 @@ export class Sketch {
   #written(stored: BinReader): Uint8Array {
     let at = 0;
     let bins = 0;
-    let previous = 0;
+    let previous = -1;
     const write = (bin: number, count: number): void => {
-      at = writeVarint(scratch, writeVarint(scratch, at, bin - previous), count);
+      at = writeBin(scratch, at, bin - previous - 1, count);
       previous = bin;
       bins += 1;
     };
@@ -251,21 +259,30 @@ function writeVarint(bytes: Uint8Array, at: number, value: number): number {
   return at;
 }
 
+function writeBin(bytes: Uint8Array, at: number, skipped: number, count: number): number {
+  const rest = Math.floor(count / countsInFirst);
+  bytes[at++] = (count % countsInFirst) + (skipped > 0 ? skipsBins : 0) + (rest > 0 ? moreCount : 0);
+  if (rest > 0) at = writeVarint(bytes, at, rest);
+  return skipped > 0 ? writeVarint(bytes, at, skipped - 1) : at;
+}
+
 /** Reads a serialised sketch bin by bin. Throws SketchFormatError where it is none. */
 class BinReader {
   readonly zeros: number;
   /** Bins that are still to come. */
   left: number;
   /** Place and count of the latest bin. */
-  bin = 0;
+  bin = -1;
   count = 0;
   /** Of all values so far, zeros included. */
   total: number;
   private readonly numbers: VarintReader;
-  private first = true;
+  private readonly inPairs: boolean;
 
   constructor(bytes: Uint8Array) {
-    if (bytes[0] !== formatVersion) throw new SketchFormatError(`version ${bytes[0] ?? '(no bytes)'} instead of ${formatVersion}`);
+    this.inPairs = bytes[0] === pairsVersion;
+    if (!this.inPairs && bytes[0] !== formatVersion)
+      throw new SketchFormatError(`version ${bytes[0] ?? '(no bytes)'} instead of ${formatVersion}`);
     this.numbers = new VarintReader(bytes, 1);
     this.zeros = this.numbers.next();
     this.total = this.zeros;
@@ -278,17 +295,30 @@ class BinReader {
       if (!this.numbers.atEnd) throw new SketchFormatError('bytes after the last bin');
       return false;
     }
-    const distance = this.numbers.next();
-    this.count = this.numbers.next();
-    this.bin += distance;
-    if (distance === 0 && !this.first) throw new SketchFormatError('the same bin twice');
+    if (this.inPairs) this.readPair();
+    else this.readBin();
     if (this.bin >= binCount) throw new SketchFormatError('a bin beyond the range');
     if (this.count === 0) throw new SketchFormatError('an empty bin');
     this.total += this.count;
     if (this.total > Number.MAX_SAFE_INTEGER) throw new SketchFormatError('a total beyond 2^53 − 1');
-    this.first = false;
     this.left -= 1;
     return true;
+  }
+
+  private readBin(): void {
+    const first = this.numbers.byte();
+    const rest = first >= moreCount ? this.numbers.next() : 0;
+    if (first >= moreCount && rest === 0) throw new SketchFormatError('a number longer than it has to be');
+    this.count = (first % countsInFirst) + rest * countsInFirst;
+    this.bin += (first & skipsBins) === 0 ? 1 : this.numbers.next() + 2;
+  }
+
+  /** The distance of the first is from the lowest bin. */
+  private readPair(): void {
+    const distance = this.numbers.next();
+    if (distance === 0 && this.bin >= 0) throw new SketchFormatError('the same bin twice');
+    this.bin = Math.max(this.bin, 0) + distance;
+    this.count = this.numbers.next();
   }
 }
 
@@ -302,11 +332,16 @@ class VarintReader {
     return this.at === this.bytes.length;
   }
 
+  byte(): number {
+    const byte = this.bytes[this.at++];
+    if (byte === undefined) throw new SketchFormatError('it ends too early');
+    return byte;
+  }
+
   next(): number {
     let value = 0;
     for (let i = 0, factor = 1; i < maxVarintBytes; i++, factor *= 128) {
-      const byte = this.bytes[this.at++];
-      if (byte === undefined) throw new SketchFormatError('it ends too early');
+      const byte = this.byte();
       value += (byte & 127) * factor;
       if (byte < 128) {
         if (byte === 0 && i > 0) throw new SketchFormatError('a number longer than it has to be');

@@ -7,6 +7,7 @@ import { FlagsStore } from '../flags.store.js';
 import { analysisOfNextStep } from './analysis.js';
 import { type Counters } from './counters.js';
 import { type PlannedChange, type RolloutEntity } from './rollout.entity.js';
+import { RolloutEvents } from './rollout-events.relay.js';
 import { RolloutsStore } from './rollouts.store.js';
 import { onCanary, promoted, splitAt, withdrawn } from './traffic.js';
 
@@ -20,6 +21,7 @@ export class Moves {
   constructor(
     private readonly rollouts: RolloutsStore,
     private readonly flags: FlagsStore,
+    private readonly events: RolloutEvents,
     private readonly config: FlagsConfig,
   ) {}
 
@@ -27,7 +29,7 @@ export class Moves {
   async planAdvance(manager: EntityManager, row: RolloutEntity, now: string, reason: string): Promise<RolloutEntity> {
     const next = row.plan.steps[row.step + 1];
     const [candidate, control] = row.models;
-    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'> = next
+    const change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'> = next
       ? {
           change: 'advance',
           models: onCanary(row, row.control_status, next.percentage),
@@ -44,7 +46,7 @@ export class Moves {
           percentage: 100,
           reason,
         };
-    return this.rollouts.change(manager, row, this.planned(row, now, change), { action: 'rollout.advance_decided', reason });
+    return this.rollouts.change(manager, row, this.planned(row, now, change), { action: 'rollout.advance_decided', reason, at: now });
   }
 
   /** All traffic back to the control, at once; the flag is free. What was planned before is not made any more. */
@@ -61,7 +63,8 @@ export class Moves {
     const status: RolloutStatus = change === 'rollback' ? 'rolled_back' : 'aborted';
     const ended: Partial<RolloutEntity> = { status, percentage: 0, outcome: reason, ended_at: now, next_tick_at: null };
     const action = change === 'rollback' ? 'rollout.rolled_back' : 'rollout.aborted';
-    return this.rollouts.change(manager, row, { ...this.planned(row, now, plan), ...ended }, { action, reason });
+    const rule = change === 'rollback' ? row.last_decision?.rule : undefined;
+    return this.rollouts.change(manager, row, { ...this.planned(row, now, plan), ...ended }, { action, reason, at: now, rule });
   }
 
   /** What the registry has made is made here too. `counters`: what was counted before the candidate got traffic, of a start. */
@@ -75,13 +78,13 @@ export class Moves {
       const ended: Partial<RolloutEntity> = { status: 'completed', percentage, outcome: reason, ended_at: now, next_tick_at: null };
       // Only now: until here the rollout could still be rolled back, and had to own its models for that.
       const release = this.planned(row, now, { change: 'release', models, release: true, step, percentage, reason });
-      return this.rollouts.change(manager, row, { ...release, ...ended }, { action: 'rollout.completed', reason });
+      return this.rollouts.change(manager, row, { ...release, ...ended }, { action: 'rollout.completed', reason, at: now });
     }
     await this.changeFlag(manager, row, { split }, reason);
     const stepped: Partial<RolloutEntity> = { ...done, step, percentage, step_started_at: now };
     if (change === 'advance') {
       const analysis = analysisOfNextStep(row.analysis, row.percentage);
-      return this.rollouts.change(manager, row, { ...stepped, analysis }, { action: 'rollout.advanced', reason });
+      return this.rollouts.change(manager, row, { ...stepped, analysis }, { action: 'rollout.advanced', reason, at: now });
     }
     const started: Partial<RolloutEntity> = {
       status: 'running',
@@ -92,14 +95,14 @@ export class Moves {
       first_counters: counters,
       last_counters: counters,
     };
-    return this.rollouts.change(manager, row, { ...stepped, ...started }, { action: 'rollout.started', reason });
+    return this.rollouts.change(manager, row, { ...stepped, ...started }, { action: 'rollout.started', reason, at: now });
   }
 
   /** The registry does not let it begin: nothing was changed but who owns the flag. */
   async refuseStart(manager: EntityManager, row: RolloutEntity, now: string, reason: string): Promise<RolloutEntity> {
     await this.changeFlag(manager, row, { rollout_id: null }, reason);
     const ended: Partial<RolloutEntity> = { status: 'refused', outcome: reason, ended_at: now, pending: null, next_try_at: null };
-    return this.rollouts.change(manager, row, ended, { action: 'rollout.refused', reason });
+    return this.rollouts.change(manager, row, ended, { action: 'rollout.refused', reason, at: now });
   }
 
   /** RFC 3339, a tick after `now`. */
@@ -107,9 +110,10 @@ export class Moves {
     return new Date(Date.parse(now) + this.config.ROLLOUT_TICK_SECONDS * 1000).toISOString();
   }
 
-  /** After the commit: the view of the flags follows at once. */
+  /** After the commit: the view of the flags follows at once, and so does what is told. */
   changed(): void {
     this.flags.changed();
+    this.events.flush();
   }
 
   /** A flag that is another's since, or gone, is left as it is. */
@@ -123,9 +127,9 @@ export class Moves {
   private planned(
     row: RolloutEntity,
     now: string,
-    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error' | 'told'>,
+    change: Omit<PlannedChange, 'sequence' | 'since' | 'last_error'>,
   ): Pick<RolloutEntity, 'sequence' | 'pending' | 'next_try_at'> {
     const sequence = row.sequence + 1;
-    return { sequence, pending: { ...change, sequence, since: now, last_error: null, told: false }, next_try_at: this.nextTick(now) };
+    return { sequence, pending: { ...change, sequence, since: now, last_error: null }, next_try_at: this.nextTick(now) };
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { AppError, raise } from '#contracts/errors.js';
 import { getTick } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
@@ -8,8 +8,7 @@ import { Bus } from '#runtime/bus.js';
 import { FlagsConfig } from '../flags.config.js';
 import { type Counters, countersOf } from './counters.js';
 import { Moves } from './moves.store.js';
-import { type PlannedChange, RolloutEntity } from './rollout.entity.js';
-import { RolloutFacts } from './rollout-facts.publisher.js';
+import { RolloutEntity } from './rollout.entity.js';
 import { clock, RolloutsStore } from './rollouts.store.js';
 
 /** $1 rollout, $2 seconds until another may try: the one who tries now may be killed. */
@@ -41,7 +40,6 @@ export class PendingExecutor {
     private readonly bus: Bus,
     private readonly rollouts: RolloutsStore,
     private readonly moves: Moves,
-    private readonly facts: RolloutFacts,
     private readonly config: FlagsConfig,
   ) {}
 
@@ -58,8 +56,7 @@ export class PendingExecutor {
     const { sequence, models, release, reason, change } = row.pending;
     const why = `rollout ${rollout_id}: ${reason}`.slice(0, 1000);
     const application = { rollout_id, sequence, models, release, override: row.override, reason: why };
-    const [told, counters, answer] = await Promise.all([
-      this.facts.tell(row),
+    const [counters, answer] = await Promise.all([
       change === 'start' ? this.countersBefore(row) : null,
       this.bus.ask(applyRollout, application).catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error))),
     ]);
@@ -69,19 +66,22 @@ export class PendingExecutor {
       // Meanwhile another replica was faster, or it was decided otherwise.
       if (current.pending?.sequence !== sequence) return;
       const now = await clock(manager);
-      if (!refusal && told) await this.moves.land(manager, current, now, counters);
-      else if (refusal && change === 'start' && !transient.has(refusal.code))
-        await this.moves.refuseStart(manager, current, now, refusal.message);
-      else await this.rollouts.change(manager, current, this.later({ ...current.pending, told }, refusal, now));
+      if (!refusal) await this.moves.land(manager, current, now, counters);
+      else if (change === 'start' && !transient.has(refusal.code)) await this.moves.refuseStart(manager, current, now, refusal.message);
+      else await this.later(manager, current, refusal, now);
     });
     this.moves.changed();
     if (change === 'complete' && !refusal) await this.make(rollout_id);
     return { models: answer instanceof AppError ? [] : answer.models, refusal: refusal && !transient.has(refusal.code) ? refusal : null };
   }
 
-  private later(pending: PlannedChange, refusal: AppError | null, now: string): Partial<RolloutEntity> {
-    const last_error = refusal ? refusal.message.slice(0, 1000) : 'NATS does not store what is to be told of it';
-    return { pending: { ...pending, last_error }, next_try_at: this.moves.nextTick(now) };
+  /** A step that the registry refuses, rather than cannot be asked about, waits for somebody: that is told once. */
+  private async later(manager: EntityManager, row: RolloutEntity, { code, message }: AppError, now: string): Promise<void> {
+    const last_error = message.slice(0, 1000);
+    const isTold = transient.has(code) || row.ended_at !== null || row.held.some(({ rule }) => rule === 'pending');
+    const change: Partial<RolloutEntity> = { pending: { ...row.pending!, last_error }, next_try_at: this.moves.nextTick(now) };
+    const told = { action: 'rollout.held', reason: `the registry refuses the next step: ${last_error}`, at: now, rule: 'pending' as const };
+    await this.rollouts.change(manager, row, change, isTold ? undefined : told);
   }
 
   /** What was counted before the candidate gets traffic. While metrics cannot be asked the first tick is the beginning. */

@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { type ModelStatus } from '#contracts/registry.js';
 import {
   type DecisionAction,
@@ -7,6 +7,7 @@ import {
   type LastDecision,
   type SampleRatio,
 } from '#contracts/rollout-decision.js';
+import { type RolloutEvent, type RolloutHold } from '#contracts/rollout-event.js';
 import { type RolloutPlan } from '#contracts/rollout-plan.js';
 import { type PendingChange, type RolledModel, type RolloutStatus } from '#contracts/rollouts.js';
 import { instant } from '#runtime/columns.js';
@@ -21,8 +22,6 @@ export interface PlannedChange extends PendingChange {
   step: number;
   percentage: number;
   reason: string;
-  /** Whether JetStream has what is to be told of it. */
-  told: boolean;
 }
 
 /** A rollout and all that the next tick starts from: whichever replica takes it. */
@@ -113,6 +112,14 @@ export class RolloutEntity {
   @Column('text', { nullable: true })
   outcome!: string | null;
 
+  /** How many events were told of it. */
+  @Column('integer')
+  told!: number;
+
+  /** What was told to hold the present step. */
+  @Column('jsonb')
+  held!: RolloutHold[];
+
   @Column('timestamptz', { transformer: instant })
   created_at!: string;
 
@@ -127,6 +134,22 @@ export class RolloutEntity {
 
   @Column('timestamptz', { nullable: true, transformer: instant })
   ended_at!: string | null;
+}
+
+/** What is to be told of a rollout. Written with the change that it tells of, and kept until JetStream and the metrics service have it. */
+@Entity('rollout_events')
+export class RolloutEventEntity {
+  @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' })
+  position!: string;
+
+  @Column('jsonb')
+  event!: RolloutEvent;
+
+  @Column('boolean', { default: false })
+  published!: boolean;
+
+  @Column('boolean', { default: false })
+  taken!: boolean;
 }
 
 /** What a decision was made of, besides the evidence before it: enough to make it again. */

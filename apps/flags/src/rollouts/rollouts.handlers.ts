@@ -109,10 +109,11 @@ export class RolloutsHandlers {
           step: 0,
           percentage,
           reason: input.reason,
-          told: false,
         },
         next_try_at: this.moves.nextTick(now),
         outcome: null,
+        told: 0,
+        held: [],
         created_at: now,
         created_by: currentCaller().actor.name,
         started_at: null,
@@ -128,15 +129,15 @@ export class RolloutsHandlers {
   /** Guardrails go on being watched, and roll it back; it does not advance. */
   @Answers(pauseRollout)
   async pauseRollout(action: RolloutAction): Promise<RolloutChanged> {
-    return this.act(action, ['running'], (manager, row) =>
-      this.rollouts.change(manager, row, { status: 'paused' }, { action: 'rollout.paused', reason: action.reason }),
+    return this.act(action, ['running'], (manager, row, now) =>
+      this.rollouts.change(manager, row, { status: 'paused' }, { action: 'rollout.paused', reason: action.reason, at: now }),
     );
   }
 
   @Answers(resumeRollout)
   async resumeRollout(action: RolloutAction): Promise<RolloutChanged> {
-    return this.act(action, ['paused'], (manager, row) =>
-      this.rollouts.change(manager, row, { status: 'running' }, { action: 'rollout.resumed', reason: action.reason }),
+    return this.act(action, ['paused'], (manager, row, now) =>
+      this.rollouts.change(manager, row, { status: 'running' }, { action: 'rollout.resumed', reason: action.reason, at: now }),
     );
   }
 

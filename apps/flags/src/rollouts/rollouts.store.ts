@@ -8,7 +8,8 @@ import { AuditStore } from '#runtime/audit.store.js';
 import { currentCaller } from '#runtime/caller.js';
 import { cursorParts, cursorText, fillPage } from '#runtime/cursor.js';
 import { insertRow } from '#runtime/rows.js';
-import { RolloutEntity } from './rollout.entity.js';
+import { RolloutEntity, RolloutEventEntity } from './rollout.entity.js';
+import { eventOf, type Told } from './rollout-event.js';
 
 /** Rollouts as the present caller may see them: of models outside a narrowed key's scope is as good as absent. */
 @Injectable()
@@ -59,15 +60,13 @@ export class RolloutsStore {
     await this.write(manager, 'rollout.created', null, rollout, rollout.reason);
   }
 
-  /** The locked rollout with what is changed. A tick alone is no change that the audit tells of: it has its decision. */
-  async change(
-    manager: EntityManager,
-    before: RolloutEntity,
-    change: Partial<RolloutEntity>,
-    told?: { action: string; reason: string },
-  ): Promise<RolloutEntity> {
-    const after: RolloutEntity = { ...before, ...change };
+  /** The locked rollout with what is changed, and what is told of that. A tick alone is no change that the audit tells of: it has its decision. */
+  async change(manager: EntityManager, before: RolloutEntity, change: Partial<RolloutEntity>, told?: Told): Promise<RolloutEntity> {
+    const changed: RolloutEntity = { ...before, ...change };
+    const news = told ? eventOf(before, changed, told) : null;
+    const after: RolloutEntity = { ...changed, ...news?.remembered };
     await manager.save(RolloutEntity, after);
+    if (news) await manager.insert(RolloutEventEntity, { event: news.event });
     if (told) await this.write(manager, told.action, before, after, told.reason);
     return after;
   }

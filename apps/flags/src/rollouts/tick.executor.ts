@@ -9,6 +9,7 @@ import { type Counters, countersOf, grown, sketchOf, storedArm } from './counter
 import { decide, isAlone } from './decision.js';
 import { Moves } from './moves.store.js';
 import { RolloutDecisionEntity, RolloutEntity } from './rollout.entity.js';
+import { isNewHold } from './rollout-event.js';
 import { clock, RolloutsStore } from './rollouts.store.js';
 import { situationOf } from './situation.js';
 
@@ -86,7 +87,8 @@ export class TickExecutor {
       sample_ratio: situation.sample_ratio,
     };
     await insertRow(manager, RolloutDecisionEntity, decision);
-    const ticked = await this.rollouts.change(manager, row, {
+    const { action, rule, reason } = verdict;
+    const change: Partial<RolloutEntity> = {
       tick,
       last_decision: { ...verdict, tick, at: now },
       // Limits come from timings that no tick has been judged by: from the next one on.
@@ -94,10 +96,12 @@ export class TickExecutor {
       ...(counted && { last_counters: counted.counters, first_counters: row.first_counters ?? counted.counters }),
       ...heard,
       next_tick_at: this.moves.nextTick(now),
-    });
-    if (verdict.action === 'rollback') await this.moves.withdraw(manager, ticked, now, 'rollback', verdict.reason);
-    if (verdict.action === 'advance') await this.moves.planAdvance(manager, ticked, now, verdict.reason);
-    return verdict.action !== 'hold';
+    };
+    const told = action === 'hold' && isNewHold(row.held, rule) ? { action: 'rollout.held', reason, at: now, rule } : undefined;
+    const ticked = await this.rollouts.change(manager, row, change, told);
+    if (action === 'rollback') await this.moves.withdraw(manager, ticked, now, 'rollback', reason);
+    if (action === 'advance') await this.moves.planAdvance(manager, ticked, now, reason);
+    return action !== 'hold';
   }
 
   /** null: metrics cannot be asked now, so that the tick has nothing. */

@@ -19,9 +19,9 @@ import { Moves } from './moves.store.js';
 import { PendingExecutor } from './pending.executor.js';
 import { planOf } from './plan.js';
 import { RolloutRetentionStore } from './retention.store.js';
-import { RolloutDecisionEntity, RolloutEntity } from './rollout.entity.js';
+import { RolloutDecisionEntity, RolloutEntity, RolloutEventEntity } from './rollout.entity.js';
 import { RolloutsStore } from './rollouts.store.js';
-import { type RolloutFacts } from './rollout-facts.publisher.js';
+import { type RolloutEvents } from './rollout-events.relay.js';
 import { TickExecutor } from './tick.executor.js';
 
 const flag_key = 'rolled';
@@ -73,16 +73,6 @@ class OtherServices {
     },
   } as unknown as Bus;
 
-  natsAway = false;
-  readonly told: string[] = [];
-  readonly facts = {
-    tell: ({ pending }: RolloutEntity): Promise<boolean> => {
-      if (this.natsAway) return Promise.resolve(pending!.told);
-      if (!pending!.told) this.told.push(pending!.change);
-      return Promise.resolve(true);
-    },
-  } as RolloutFacts;
-
   count(candidate: number, candidateFailed: number, control: number, controlFailed: number): void {
     this.candidate = { total: this.candidate.total + candidate, failed: this.candidate.failed + candidateFailed };
     this.control = { total: this.control.total + control, failed: this.control.failed + controlFailed };
@@ -98,6 +88,7 @@ let test: TestDatabase;
 let database: DataSource;
 let services: OtherServices;
 let replicas: Replica[];
+const relay = { flush: () => undefined } as unknown as RolloutEvents;
 const outbox = { put: () => Promise.resolve(), flush: () => undefined, publish: () => undefined } as unknown as Outbox;
 
 beforeAll(async () => {
@@ -113,6 +104,8 @@ const asSystem = <T>(work: () => Promise<T>): Promise<T> => runAs(system('a test
 const row = (): Promise<RolloutEntity> => database.manager.findOneByOrFail(RolloutEntity, { rollout_id });
 const flag = (): Promise<FlagEntity> => database.manager.findOneByOrFail(FlagEntity, { flag_key });
 const decisions = (): Promise<RolloutDecisionEntity[]> => new DecisionsStore(database).inOrder(rollout_id, 0, 1_000);
+const told = async (): Promise<string[]> =>
+  (await database.manager.find(RolloutEventEntity, { order: { position: 'ASC' } })).map(({ event }) => event.event_id);
 const due = (): Promise<unknown> => database.query(`UPDATE flags.rollouts SET next_tick_at = clock_timestamp()`);
 const tickOnce = async (): Promise<void> => {
   await due();
@@ -120,16 +113,16 @@ const tickOnce = async (): Promise<void> => {
 };
 
 beforeEach(async () => {
-  await database.query('TRUNCATE flags.flags, flags.rollouts, flags.rollout_decisions');
+  await database.query('TRUNCATE flags.flags, flags.rollouts, flags.rollout_decisions, flags.rollout_events');
   services = new OtherServices();
   const config = Object.assign(new FlagsConfig(), { ROLLOUT_TICK_SECONDS: 10 });
   replicas = Array.from({ length: 4 }, () => {
     const audit = new AuditStore(database);
     const rollouts = new RolloutsStore(database, audit);
-    const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), config);
+    const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), relay, config);
     return {
       ticks: new TickExecutor(database, services.bus, rollouts, moves),
-      pending: new PendingExecutor(database, services.bus, rollouts, moves, services.facts, config),
+      pending: new PendingExecutor(database, services.bus, rollouts, moves, config),
     };
   });
   const now = new Date().toISOString();
@@ -182,6 +175,8 @@ beforeEach(async () => {
     pending: null,
     next_try_at: null,
     outcome: null,
+    told: 0,
+    held: [],
     created_at: now,
     created_by: 'a test',
     started_at: now,
@@ -218,7 +213,6 @@ it('counts what came while metrics was away once it answers, and not what it los
 });
 
 it('gives the control all traffic in the transaction of the decision, and tells the registry as soon as it can', async () => {
-  services.natsAway = true;
   const down = new AppError('SERVICE_UNAVAILABLE', 'The registry service is not available');
   services.registryAnswers = down;
   for (let tick = 0; tick < 6; tick++) {
@@ -235,15 +229,11 @@ it('gives the control all traffic in the transaction of the decision, and tells 
   expect(await flag()).toMatchObject({ rollout_id: null, split: { weights: { new: 0, old: 1_000_000 } } });
   await asSystem(() => replicas[1]!.pending.make(rollout_id));
   expect((await row()).pending).toMatchObject({ last_error: down.message });
-  // What is told already is not told again.
-  services.natsAway = false;
-  await asSystem(() => replicas[1]!.pending.make(rollout_id));
-  expect((await row()).pending).toMatchObject({ told: true });
   services.registryAnswers = null;
   await database.query('UPDATE flags.rollouts SET next_try_at = clock_timestamp()');
   await asSystem(() => Promise.all(replicas.map(({ pending }) => pending.takeUp(rollout_id))));
   expect(await row()).toMatchObject({ pending: null, next_try_at: null });
-  expect(services.told).toEqual(['rollback']);
+  expect(await told()).toEqual([`${rollout_id}:1:rolled_back`]);
   expect(services.applied).toMatchObject([
     {
       sequence: 2,
@@ -264,7 +254,7 @@ it('moves nothing for an advance before the registry has it, and gives one up fo
     const config = new FlagsConfig();
     const audit = new AuditStore(database);
     const rollouts = new RolloutsStore(database, audit);
-    const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), config);
+    const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), relay, config);
     await asSystem(async () => moves.planAdvance(manager, await rollouts.lock(manager, rollout_id), now, 'a test'));
   });
   await asSystem(() => replicas[0]!.pending.make(rollout_id));
@@ -279,12 +269,34 @@ it('moves nothing for an advance before the registry has it, and gives one up fo
   services.registryAnswers = null;
   await asSystem(() => replicas[0]!.pending.make(rollout_id));
   expect(services.applied.map(({ sequence }) => sequence)).toEqual([3]);
+  const events = (await database.manager.find(RolloutEventEntity, { order: { position: 'ASC' } })).map(({ event }) => event);
+  expect(events).toMatchObject([
+    { event: 'held', severity: 'warning', rule: 'pending', ended_holds: [], reason: expect.stringContaining(refusal.message) as string },
+    { event: 'rolled_back', severity: 'critical', rule: 'failure_floor', percentage: 0, ended_holds: [{ rule: 'pending' }] },
+  ]);
+});
+
+it('tells once for each step why it waits for somebody, and that this is over', async () => {
+  await database.query(`UPDATE flags.rollouts SET candidate_heard_at = now() - interval '1 hour'`);
+  services.count(0, 0, 270, 10);
+  for (let tick = 0; tick < 3; tick++) await tickOnce();
+  expect(await row()).toMatchObject({ last_decision: { rule: 'no_data' }, told: 1, held: [{ rule: 'no_data' }] });
+  const rollouts = new RolloutsStore(database, new AuditStore(database));
+  const moves = new Moves(rollouts, new FlagsStore(database, new AuditStore(database), outbox), relay, new FlagsConfig());
+  await asSystem(() =>
+    database.transaction(async (manager) => {
+      await moves.planAdvance(manager, await rollouts.lock(manager, rollout_id), new Date().toISOString(), 'a test');
+    }),
+  );
+  await asSystem(() => replicas[0]!.pending.make(rollout_id));
+  expect(await told()).toEqual([`${rollout_id}:1:held`, `${rollout_id}:2:advanced`]);
+  expect(await row()).toMatchObject({ step: 1, told: 2, held: [] });
 });
 
 it('goes on with an advance whose replica died after the registry had made it', async () => {
   const audit = new AuditStore(database);
   const rollouts = new RolloutsStore(database, audit);
-  const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), new FlagsConfig());
+  const moves = new Moves(rollouts, new FlagsStore(database, audit, outbox), relay, new FlagsConfig());
   await asSystem(() =>
     database.transaction(async (manager) => {
       await moves.planAdvance(manager, await rollouts.lock(manager, rollout_id), new Date().toISOString(), 'a test');

@@ -9,7 +9,7 @@ import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
 import { CountedModels } from './counted-models.store.js';
 import { type Counters, countersOf, latencyLimit } from './model-state.js';
-import { ModelsStore } from './models.store.js';
+import { ModelsStore } from '../models.store.js';
 import { SelectionStore } from './selection.store.js';
 import { takeTurn } from './turn.store.js';
 

@@ -5,7 +5,7 @@ import { type Breaker, type BreakerSettings, envoySettings, peerRates } from '#e
 import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
 import { breakerOf, type Counters, type ModelState, newState, stepModel } from './model-state.js';
-import { ModelsStore } from './models.store.js';
+import { ModelsStore } from '../models.store.js';
 import { isNew, weighPool } from './pool.js';
 import { BanditPoolEntity, ModelStateEntity } from './selection.entity.js';
 import { type Turn } from './turn.store.js';

@@ -7,7 +7,6 @@ import { sendError } from '../http-errors.filter.js';
 import { KeyGuard } from '../key.guard.js';
 import { type RouteHandler } from '../served-routes.provider.js';
 import { type Cors } from './cors.js';
-import { isEventsRoute, isOfrepRoute } from './ofrep-paths.js';
 import { ofrepBy } from './ofrep.decorator.js';
 
 /** What a handler of OFREP is: it answers by itself, at once or later. */
@@ -44,12 +43,12 @@ export function receiveOfrep(guard: KeyGuard, cors: Cors, request: FastifyReques
     void reply.code(204).headers(preflight).send();
     return true;
   }
-  const { url } = request.routeOptions;
-  if (!isOfrepRoute(url)) return false;
+  const { isOfrep, isEvents } = request.route;
+  if (!isOfrep) return false;
   const allowed = cors.headersFor(headers.origin);
   if (allowed) reply.headers(allowed);
   const { token } = request.query as Record<string, unknown>;
-  const actor = isEventsRoute(url) && typeof token === 'string' ? guard.actorOfStream(token) : null;
+  const actor = isEvents && typeof token === 'string' ? guard.actorOfStream(token) : null;
   if (actor) {
     request.actor = actor;
     return true;

@@ -77,7 +77,7 @@ export class OfrepController {
     void reply
       .code(200)
       .header('content-type', contentType)
-      .send(`{"flags":[${answers.join(',')}],"eventStreams":${this.streamsFor(key_id, request.routeOptions.url!)}}`);
+      .send(`{"flags":[${answers.join(',')}],"eventStreams":${this.streamsFor(key_id, request.route.path)}}`);
   }
 
   /** Server-sent events: when to ask for all flags anew, and what was missed since `Last-Event-ID`. */

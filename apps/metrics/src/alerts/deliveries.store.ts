@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { type RolloutEvent } from '#contracts/rollout-event.js';
 import { v4 as uuidv4, v7 as uuidv7 } from 'uuid';
 import { currentTrace } from '#runtime/tracing.js';
 import { delayAfter } from './backoff.js';
 import { canTell, type Notice } from './notification.js';
+import { isWanted } from './rollout-notification.js';
 import { DeliveryEntity, WebhookEntity } from './webhook.entity.js';
 
 /** Longer than an attempt may take, so that a replica that lives is never overtaken. */
@@ -41,8 +43,20 @@ export class DeliveriesStore {
     for (let from = 0; from < rows.length; from += batch) await manager.insert(DeliveryEntity, rows.slice(from, from + batch));
   }
 
+  /** One delivery to each webhook that wants it. The same event again makes no other. */
+  async enqueueRollout(manager: EntityManager, event: RolloutEvent, at: string): Promise<void> {
+    const webhooks = await manager.findBy(WebhookEntity, { enabled: true });
+    const rows = webhooks
+      .filter((webhook) => isWanted(event, webhook))
+      .map(({ webhook_id }) => ({
+        ...newDelivery(webhook_id, null, [], at),
+        ...{ rollout_id: event.rollout_id, event_id: event.event_id, rollout: event },
+      }));
+    if (rows.length) await manager.createQueryBuilder().insert().into(DeliveryEntity).values(rows).orIgnore().execute();
+  }
+
   /**
-   * Leases what is due. Of one rule to one webhook only the oldest that waits, so that nobody hears of the end before the beginning. Two
+   * Leases what is due. Of one rule, or rollout, to one webhook only the oldest that waits, so that nobody hears of the end before the beginning. Two
    * replicas that look at once pass over each other's rows.
    */
   async lease(): Promise<DeliveryEntity[]> {
@@ -53,7 +67,8 @@ export class DeliveriesStore {
         .andWhere('(delivery.lease_until IS NULL OR delivery.lease_until < now())')
         .andWhere(
           `NOT EXISTS (SELECT 1 FROM metrics.deliveries earlier WHERE earlier.state = 'waiting' AND earlier.position < delivery.position
-             AND earlier.rule_id = delivery.rule_id AND earlier.webhook_id IS NOT DISTINCT FROM delivery.webhook_id)`,
+             AND earlier.rule_id IS NOT DISTINCT FROM delivery.rule_id AND earlier.rollout_id IS NOT DISTINCT FROM delivery.rollout_id
+             AND earlier.webhook_id IS NOT DISTINCT FROM delivery.webhook_id)`,
         )
         .orderBy('delivery.next_attempt_at')
         .take(batch)
@@ -85,11 +100,19 @@ export class DeliveriesStore {
   }
 }
 
-const newDelivery = (webhook_id: string | null, rule_id: string, notices: Notice[], at: string): Omit<DeliveryEntity, 'position'> => ({
+const newDelivery = (
+  webhook_id: string | null,
+  rule_id: string | null,
+  notices: Notice[],
+  at: string,
+): Omit<DeliveryEntity, 'position'> => ({
   delivery_id: uuidv7(),
   webhook_id,
   rule_id,
   notices,
+  rollout_id: null,
+  event_id: null,
+  rollout: null,
   state: 'waiting',
   attempts: 0,
   next_attempt_at: at,

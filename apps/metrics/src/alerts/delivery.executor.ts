@@ -11,6 +11,7 @@ import { MetricsConfig } from '../metrics.config.js';
 import { DeliveriesStore, leaseMs, type Outcome } from './deliveries.store.js';
 import { EGRESS } from './egress.provider.js';
 import { bodyFor, signature } from './notification.js';
+import { rolloutBodyFor } from './rollout-notification.js';
 import { type DeliveryEntity, WebhookEntity } from './webhook.entity.js';
 
 const timeoutMs = 10_000;
@@ -71,10 +72,11 @@ export class DeliveryExecutor implements OnApplicationBootstrap, OnModuleDestroy
     return leased.length;
   }
 
-  private async post({ delivery_id, notices }: DeliveryEntity, webhook_id: string): Promise<Outcome> {
+  private async post({ delivery_id, notices, rollout }: DeliveryEntity, webhook_id: string): Promise<Outcome> {
     const webhook = await this.database.manager.findOneBy(WebhookEntity, { webhook_id });
     if (!webhook?.enabled) return failed('the webhook was removed or disabled', true);
-    const body = bodyFor(webhook, delivery_id, notices, this.config.apiUrl);
+    const { apiUrl } = this.config;
+    const body = rollout ? rolloutBodyFor(webhook, delivery_id, rollout, apiUrl) : bodyFor(webhook, delivery_id, notices, apiUrl);
     try {
       const { status } = await this.egress.call({
         url: webhook.url,

@@ -10,13 +10,13 @@ export interface Notice {
   alert: Alert;
 }
 
-interface Recipient {
+export interface Recipient {
   name: string;
   format: WebhookFormat;
 }
 
 /** The year that Alertmanager's receivers read as "not over". */
-const notOver = '0001-01-01T00:00:00Z';
+export const notOver = '0001-01-01T00:00:00Z';
 /** Slack cuts longer messages; the rest of the alerts are in the list. */
 const maxSlackAlerts = 20;
 
@@ -79,7 +79,7 @@ function alertmanagerBody(receiver: string, notices: Notice[], api_url: string):
 }
 
 /** 16 hex digits, the same for the same labels, as receivers use to tell one alert from another. */
-function fingerprint(labels: Record<string, string>): string {
+export function fingerprint(labels: Record<string, string>): string {
   const text = Object.entries(labels)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flat()
@@ -94,7 +94,7 @@ function common(all: Record<string, string>[]): Record<string, string> {
 const pick = (labels: Record<string, string>, names: string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
 
-const colours = {
+export const colours = {
   firing: { info: '#439fe0', warning: '#daa038', critical: '#d00000' },
   resolved: '#2eb886',
   acknowledged: '#888888',
@@ -127,7 +127,7 @@ function slackBody(notices: Notice[], api_url: string): object {
 }
 
 /** Slack's three control characters: a model called `<!channel>` must not call everyone. */
-const escaped = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+export const escaped = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /** `t=<unix seconds>,v1=<hex HMAC-SHA-256 of "<t>.<body>">`, so that a receiver knows the sender and can refuse what is replayed. */
 export function signature(secret: string, body: string, seconds: number): string {

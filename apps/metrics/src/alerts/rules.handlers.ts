@@ -118,7 +118,7 @@ export class RulesHandlers {
     const rule = this.visible(rule_id, row);
     assertRevision(`Alert rule ${rule_id}`, rule.revision, if_match);
     if (!this.isMine(rule)) {
-      throw new AppError('ROLE_TOO_SMALL', 'The rule is also for models outside this key’s scope', { applies_to: rule.applies_to });
+      throw new AppError('OUT_OF_SCOPE', 'The rule is also for models outside this key’s scope', { applies_to: rule.applies_to });
     }
     return rule;
   }

@@ -1,5 +1,6 @@
 import { Column, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
 import { type AlertSeverity } from '#contracts/alerts.js';
+import { type RolloutEvent } from '#contracts/rollout-event.js';
 import { type DeliveryState, type WebhookFormat } from '#contracts/webhooks.js';
 import { instant } from '#runtime/columns.js';
 import { type Notice } from './notification.js';
@@ -45,6 +46,7 @@ export class WebhookEntity {
 @Entity('deliveries')
 @Index('deliveries_due', ['next_attempt_at'], { where: `"state" = 'waiting'` })
 @Index('deliveries_of_webhook', ['webhook_id', 'position'])
+@Index('deliveries_of_event', ['event_id', 'webhook_id'], { unique: true, where: '"event_id" IS NOT NULL' })
 export class DeliveryEntity {
   /** In the order in which things happened. */
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' })
@@ -57,11 +59,21 @@ export class DeliveryEntity {
   @Column('uuid', { nullable: true })
   webhook_id!: string | null;
 
-  @Column('uuid')
-  rule_id!: string;
+  /** null: an event of a rollout. */
+  @Column('uuid', { nullable: true })
+  rule_id!: string | null;
 
   @Column('jsonb')
   notices!: Notice[];
+
+  @Column('text', { nullable: true })
+  rollout_id!: string | null;
+
+  @Column('text', { nullable: true })
+  event_id!: string | null;
+
+  @Column('jsonb', { nullable: true })
+  rollout!: RolloutEvent | null;
 
   @Column('text')
   state!: DeliveryState;

@@ -174,12 +174,14 @@ function positionCursor(cursor: string): string {
 
 const webhookOf = ({ secret, ...webhook }: WebhookEntity): Webhook => ({ ...webhook, has_secret: secret !== null });
 
-function deliveryOf({ delivery_id, webhook_id, rule_id, notices, state, attempts, ...row }: DeliveryEntity): Delivery {
+function deliveryOf({ delivery_id, webhook_id, rule_id, notices, rollout, state, attempts, ...row }: DeliveryEntity): Delivery {
   return {
     delivery_id,
     webhook_id: webhook_id ?? '',
     rule_id,
     alert_ids: notices.map(({ alert }) => alert.alert_id),
+    rollout_id: row.rollout_id,
+    rollout_event: rollout?.event ?? null,
     state,
     attempts,
     next_attempt_at: state === 'waiting' ? row.next_attempt_at : null,

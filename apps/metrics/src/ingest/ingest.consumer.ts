@@ -16,6 +16,7 @@ import { decodeMessage } from './inference-event.js';
 import { ensureInferenceStream } from './inference.stream.js';
 import { type Delivery, IngestCore } from './ingest-core.js';
 import { IngestStore } from './ingest.store.js';
+import { numberOf } from './message-number.js';
 
 /** Held by one replica. Refilled when half of it has been stored, so that the next batch is there before the last is done. */
 const maxBuffered = 2_000;
@@ -30,6 +31,7 @@ const heartbeatMs = 2_000;
 const pullMs = 10_000;
 /** With work and no commit for this long a replica says that it is not ready. */
 const stalledMs = 30_000;
+const nanosInMs = 1e6;
 
 /** Told from the beginning, so that the first of each is seen as a change. */
 const outcomes = ['counted', 'clamped', 'dead_letter', 'repeated_message', 'repeated_event'];
@@ -93,12 +95,15 @@ export class IngestConsumer implements OnApplicationBootstrap, OnModuleDestroy {
           threshold_messages: maxBuffered / 2,
           idle_heartbeat: heartbeatMs,
           expires: pullMs,
+          // Not by iteration, which takes a promise or two for each message.
+          callback: (message) => this.take(message),
         });
         this.messages = messages;
         if (this.stopped) messages.stop();
         this.consuming = true;
         void this.restartWhenStale(messages);
-        for await (const message of messages) this.take(message);
+        const failure = await messages.closed();
+        if (failure) throw failure;
       } catch (error) {
         if (!this.stopped) this.logger.failure('Cannot read the event stream; trying again', error);
       }
@@ -164,25 +169,21 @@ class JetStreamDelivery implements Delivery {
   }
 }
 
-const wholeNumber = /^\d{1,15}$/;
-
 /**
  * Who numbered the message, and as what. One without a producer's name is known by its place on the stream and the second in which it was
  * stored: a stream that has lost its end, or was made anew, gives the same places to new messages, but not the same time, which a redelivery
  * keeps. When the stream was made is no part of it: nats-server 2.9 says another time once an updated stream has been read from the disk.
  */
 function ingestMessageOf(message: JsMsg): IngestMessage {
-  const { headers, data: body } = message;
-  const producer = headers?.get(inferenceStream.producerHeader);
-  const sequence = headers?.get(inferenceStream.sequenceHeader);
-  const numbered = producer && producer.length <= 100 && sequence && wholeNumber.test(sequence);
-  const place = message.info.streamSequence;
-  const stored_ms = message.time.getTime();
+  const { data: body } = message;
+  const { streamSequence, timestampNanos } = message.info;
+  const stored_ms = Math.floor(timestampNanos / nanosInMs);
   const { batch, events, rejected } = decodeMessage(body, stored_ms);
+  const number = numberOf(message);
   return {
-    source: numbered ? producer : `stream:${inferenceStream.name}:${Math.floor(stored_ms / 1000)}`,
-    sequence: numbered ? Number(sequence) : place,
-    place: { sequence: place, stored_ms },
+    source: number?.source ?? `stream:${inferenceStream.name}:${Math.floor(stored_ms / 1000)}`,
+    sequence: number?.sequence ?? streamSequence,
+    place: { sequence: streamSequence, stored_ms },
     body,
     batch,
     events,
