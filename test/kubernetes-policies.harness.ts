@@ -115,7 +115,9 @@ function* ofContainer(container: Container, long: boolean): Generator<string> {
   for (const kind of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) if (!container[kind]) yield `has no ${kind}`;
   // What others do wrong must not get it restarted.
   if (container.livenessProbe?.httpGet?.path === '/readyz') yield 'is killed for what it waits for';
-  if (!container.lifecycle?.preStop) yield 'is ended while traffic still comes';
+  const drains = Number(container.env?.find(({ name }) => name === 'DRAIN_SECONDS')?.value ?? 0) > 0;
+  if (!container.lifecycle?.preStop && !drains) yield 'is ended while traffic still comes';
+  if (container.lifecycle?.preStop && drains) yield 'waits for the end of traffic twice';
 }
 
 function* ofWorkload({ kind, metadata: { name }, spec }: Manifest, all: Manifest[]): Generator<string> {

@@ -168,7 +168,7 @@ it('the runbook tells of every label, secret and folder that an installation nee
   const named = (secret: string): boolean =>
     runbook.includes(secret) || runbook.includes(secret.replace(/-(owner|registry|metrics|validation|flags)$/, '-$role'));
   expect([...secrets].filter((secret) => !named(secret))).toEqual([]);
-  expect([labels.size, secrets.size]).toEqual([7, 8]);
+  expect([labels.size, secrets.size]).toEqual([7, 9]);
   const paths = new Set(runbook.match(/(?<=[`\s=])(?:deploy|k8s|test)\/[\w./-]+/g));
   for (const path of paths) await access(path);
 });
@@ -211,6 +211,18 @@ it('production has the alert rules that compose has', async () => {
   expect(await readFile(file, 'utf8')).toBe(text);
 });
 
+it('production talks to NATS over TLS, by the authority of its certificate, whose key the servers alone have', () => {
+  const volumesOf = (name: string) => workload(production, name).spec!.template!.spec.volumes as unknown as Record<string, object>[];
+  for (const app of Object.keys(apps)) {
+    expect(environmentOf(containersOf(production, app)[0]!, production).NATS_TLS_CA).toBe('/etc/emr/nats/ca.crt');
+    const items = [{ key: 'ca.crt', path: 'ca.crt' }];
+    expect(volumesOf(app)).toContainEqual({ name: 'nats-authority', secret: { secretName: 'emr-nats-tls', items } });
+  }
+  expect(volumesOf('nats')).toContainEqual({ name: 'tls', secret: { secretName: 'emr-nats-tls' } });
+  const [name] = production.filter(({ kind, metadata }) => kind === 'ConfigMap' && /^nats-(?!users)/.test(metadata.name));
+  for (const file of ['tls.conf', 'cluster-tls.conf']) expect(name!.data![file]).toContain('/etc/nats-tls/tls.key');
+});
+
 describe('the rules find', () => {
   const planted = (plant: (all: Manifest[]) => void): string[] => {
     const all = structuredClone(production);
@@ -233,6 +245,7 @@ describe('the rules find', () => {
     ['has no startupProbe', (all) => delete app(all).startupProbe],
     ['is killed for what it waits for', (all) => (app(all).livenessProbe!.httpGet!.path = '/readyz')],
     ['is ended while traffic still comes', (all) => delete app(all).lifecycle],
+    ['waits for the end of traffic twice', (all) => (containersOf(all, 'gateway')[0]!.lifecycle = { preStop: {} })],
     ['may write to its image', (all) => (app(all).securityContext!.readOnlyRootFilesystem = false)],
     ['may gain rights', (all) => delete app(all).securityContext!.allowPrivilegeEscalation],
     ['has capabilities', (all) => (app(all).securityContext!.capabilities!.add = ['NET_ADMIN'])],

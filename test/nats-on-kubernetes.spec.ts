@@ -12,6 +12,7 @@ import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { connectTo } from '#testing/nats.js';
 import { eventually } from './api.harness.js';
+import { Authority, openssl } from './certificates.harness.js';
 
 const password = 'known';
 const users = ['GATEWAY', 'REGISTRY', 'METRICS', 'VALIDATION', 'FLAGS', 'PUBLISHER', 'SUBSCRIBER', 'MODEL_SERVER', 'OPERATOR', 'ROUTE'];
@@ -23,6 +24,8 @@ interface Ports {
 }
 
 let directory: string;
+/** Of the authority that the servers' certificate is of; without openssl there is none, and no TLS. */
+let caFile: string | undefined;
 let ports: Ports[];
 const servers: ChildProcess[] = [];
 
@@ -31,6 +34,10 @@ async function configured(index: number): Promise<string> {
   const folder = join(directory, String(index));
   await mkdir(folder);
   await copyFile('deploy/nats/users.conf', join(folder, 'users.conf'));
+  for (const name of ['tls.conf', 'cluster-tls.conf']) {
+    const text = await readFile(join(caFile ? 'k8s/components/nats-tls' : 'k8s/base/nats', name), 'utf8');
+    await writeFile(join(folder, name), text.replaceAll('/etc/nats-tls', directory));
+  }
   const { client, cluster, http } = ports[index]!;
   const text = (await readFile('k8s/base/nats/nats.conf', 'utf8'))
     .replace('port: 4222', `host: 127.0.0.1\nport: ${client}`)
@@ -61,8 +68,18 @@ const isHealthy = ({ http }: Ports): Promise<boolean> =>
     () => false,
   );
 
+const tls = () => (caFile ? { tls: { caFile } } : {});
+
 beforeAll(async () => {
   directory = await mkdtemp(join(process.env.TEST_SERVERS_DIR ?? tmpdir(), 'cluster-'));
+  if (openssl) {
+    const authority = await Authority.make(directory, 'ca');
+    caFile = join(directory, 'ca.crt');
+    await copyFile(authority.caFile, caFile);
+    const { certFile, keyFile } = await authority.sign('server', 'DNS:localhost,IP:127.0.0.1');
+    await copyFile(certFile, join(directory, 'tls.crt'));
+    await copyFile(keyFile, join(directory, 'tls.key'));
+  }
   ports = [];
   for (let index = 0; index < 3; index++) ports.push({ client: await freePort(), cluster: await freePort(), http: await freePort() });
   const binary = await natsBinary(systemLookup(), () => undefined);
@@ -79,11 +96,13 @@ afterAll(async () => {
 });
 
 it('nobody without a password joins the cluster or gets in', async () => {
-  await expect(connectTo(`nats://operator:wrong@127.0.0.1:${ports[0]!.client}`, { reconnect: false })).rejects.toThrow(/authorization/i);
+  await expect(connectTo(`nats://operator:wrong@127.0.0.1:${ports[0]!.client}`, { ...tls(), reconnect: false })).rejects.toThrow(
+    /authorization/i,
+  );
 });
 
 it('a service makes its stream on NATS_REPLICAS servers, with no more rights than it has', async () => {
-  const config = { NATS_URL: `nats://metrics:${password}@127.0.0.1:${ports[0]!.client}`, NATS_REPLICAS: 3 };
+  const config = { NATS_TLS_CA: caFile, NATS_URL: `nats://metrics:${password}@127.0.0.1:${ports[0]!.client}`, NATS_REPLICAS: 3 };
   const nats = await Nats.connect('metrics', config, Logger.create('test', 'silent'));
   // The servers have to choose a leader first.
   await eventually(
@@ -92,7 +111,7 @@ it('a service makes its stream on NATS_REPLICAS servers, with no more rights tha
     40_000,
   );
   await nats.close();
-  const operator = await connectTo(`nats://operator:${password}@127.0.0.1:${ports[1]!.client}`);
+  const operator = await connectTo(`nats://operator:${password}@127.0.0.1:${ports[1]!.client}`, tls());
   const { config: made } = await (await jetstreamManager(operator)).streams.info(factStream.name);
   expect(made.num_replicas).toBe(3);
   await operator.close();
@@ -100,7 +119,7 @@ it('a service makes its stream on NATS_REPLICAS servers, with no more rights tha
 
 it('three servers of the configuration for Kubernetes keep a stream that one of them takes with it', async () => {
   const at = (index: number): string => `nats://operator:${password}@127.0.0.1:${ports[index]!.client}`;
-  const connection = await connectTo(at(0));
+  const connection = await connectTo(at(0), tls());
   const manager = await jetstreamManager(connection);
   await eventually(
     () =>
@@ -117,7 +136,7 @@ it('three servers of the configuration for Kubernetes keep a stream that one of 
   const leader = Number(cluster!.leader!.at(-1));
   servers[leader]!.kill('SIGKILL');
 
-  const other = await connectTo(at((leader + 1) % 3));
+  const other = await connectTo(at((leader + 1) % 3), tls());
   const afterwards = jetstream(other);
   const publish = (): Promise<number> =>
     afterwards.publish('kept', 'after', { timeout: 1_000 }).then(

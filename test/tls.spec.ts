@@ -51,7 +51,6 @@ describeTls('NATS over TLS', () => {
   };
 
   beforeAll(async () => {
-    // The client takes an address that is a number for localhost when it looks at the certificate.
     const [one, registry] = await Promise.all([ours.sign('nats', 'DNS:localhost'), ours.sign('registry', 'DNS:registry')]);
     own = registry;
     port = await serve(one);
@@ -86,8 +85,15 @@ describeTls('NATS over TLS', () => {
   it('refuses a server of another authority or of another name', async () => {
     expect(await outcome({ ...files(), NATS_TLS_CA: strangers.caFile })).toMatch(/^refused/);
     expect(await outcome({ ...files(), NATS_TLS_CA: undefined })).toMatch(/^refused/);
+    expect(await outcome(files(), 'tls://registry:of-registry@127.0.0.1')).toMatch(/^refused.*altnames/);
     const elsewhere = await serve(await ours.sign('elsewhere', 'DNS:elsewhere.example'));
     expect(await outcome(files(), undefined, elsewhere)).toMatch(/^refused.*altnames/);
+  });
+
+  it('knows a server whose address is a number by that number', async () => {
+    const numbered = await serve(await ours.sign('numbered', 'IP:127.0.0.1'));
+    expect(await outcome(files(), 'tls://registry:of-registry@127.0.0.1', numbered)).toBe('connected');
+    expect(await outcome(files(), undefined, numbered)).toMatch(/^refused.*altnames/);
   });
 
   it('is refused by a server that asks for a certificate when it has none, and with a wrong password when it has one', async () => {

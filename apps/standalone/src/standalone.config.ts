@@ -26,6 +26,16 @@ export class StandaloneConfig {
   @NatsUrl({ optional: true })
   NATS_URL?: string;
 
+  /** As every service's, with NATS_URL. */
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CA?: string;
+
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_CERT?: string;
+
+  @Text({ max: 1000, optional: true })
+  NATS_TLS_KEY?: string;
+
   /** As the validation service's. */
   @Text({ max: 1000, optional: true })
   VALIDATION_SECRETS_DIR?: string;

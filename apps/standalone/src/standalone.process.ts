@@ -39,6 +39,8 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
   const dataDir = resolve(config.DATA_DIR);
   await assertUsable(dataDir);
   const stops: (() => Promise<void>)[] = [];
+  const { NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY } = config;
+  const tls = { NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY };
   const close = async (): Promise<void> => {
     for (const stop of stops.reverse()) await stop();
     stops.length = 0;
@@ -48,7 +50,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       loadSecrets(dataDir),
       freePort(config.PORT),
       config.DATABASE_URL && assertReachablePostgres(config.DATABASE_URL),
-      config.NATS_URL && assertReachableNats(config.NATS_URL),
+      config.NATS_URL && assertReachableNats({ ...tls, NATS_URL: config.NATS_URL }),
     ]);
     // Settled, both of them: a server that is still starting could not be stopped.
     const servers = await Promise.allSettled([
@@ -63,6 +65,7 @@ export async function startStandalone(config: StandaloneConfig, notice: (line: s
       port,
       database_urls,
       nats_urls,
+      nats_tls: config.NATS_URL ? tls : {},
       key_pepper: secrets.key_pepper,
       bootstrap_admin_key: key,
       log_level: config.LOG_LEVEL,
@@ -130,9 +133,9 @@ async function assertReachablePostgres(url: string): Promise<void> {
   }
 }
 
-async function assertReachableNats(url: string): Promise<void> {
+async function assertReachableNats(at: Parameters<typeof connectionOptions>[0]): Promise<void> {
   try {
-    const connection = await connect({ ...connectionOptions({ NATS_URL: url }), timeout: 5_000, reconnect: false });
+    const connection = await connect({ ...connectionOptions(at), timeout: 5_000, reconnect: false });
     try {
       // Throws where there is no JetStream.
       await jetstreamManager(connection);

@@ -7,7 +7,7 @@ import { startMetrics } from '#metrics/metrics.module.js';
 import { RegistryConfig } from '#registry/registry.config.js';
 import { startRegistry } from '#registry/registry.module.js';
 import { type Running, type RunningService } from '#runtime/service.js';
-import { type logLevels } from '#runtime/config.js';
+import { type logLevels, type ProcessConfig } from '#runtime/config.js';
 import { ValidationConfig } from '#validation/validation.config.js';
 import { startValidation } from '#validation/validation.module.js';
 
@@ -18,6 +18,7 @@ export interface SuiteOptions {
   database_urls: Record<keyof RunningSuite['services'], string>;
   /** Each service's own, or the same for all. */
   nats_urls: Record<'gateway' | keyof RunningSuite['services'], string>;
+  nats_tls?: Pick<ProcessConfig, 'NATS_TLS_CA' | 'NATS_TLS_CERT' | 'NATS_TLS_KEY'>;
   key_pepper: string;
   bootstrap_admin_key: string;
   log_level: (typeof logLevels)[number];
@@ -51,7 +52,12 @@ const readyDeadlineMs = 30_000;
 /** All five services in one process, which still meet on NATS alone. Resolves when the gateway is ready. */
 export async function startSuite(options: SuiteOptions): Promise<RunningSuite> {
   const { nats_urls, database_urls } = options;
-  const common = { NATS_REPLICAS: 1, LOG_LEVEL: options.log_level, OTEL_EXPORTER_OTLP_ENDPOINT: options.otlp_endpoint };
+  const common = {
+    ...options.nats_tls,
+    NATS_REPLICAS: 1,
+    LOG_LEVEL: options.log_level,
+    OTEL_EXPORTER_OTLP_ENDPOINT: options.otlp_endpoint,
+  };
   const service = { ...common, DATABASE_POOL_SIZE: 10, MIGRATIONS: 'run' as const, PROBE_HOST: '127.0.0.1', PROBE_PORT: 0 };
   const secrets = { KEY_PEPPER: options.key_pepper };
   const started: Running[] = [];

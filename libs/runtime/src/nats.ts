@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { isIP } from 'node:net';
 import { jetstream, type JetStreamClient, jetstreamManager, type JetStreamManager, type JetStreamOptions } from '@nats-io/jetstream';
 import {
   AuthorizationError,
@@ -20,17 +21,21 @@ type Reached = Pick<ProcessConfig, 'NATS_URL' | 'NATS_TLS_CA' | 'NATS_TLS_CERT' 
 
 /**
  * What a `nats://` or `tls://` address says, as the client wants it. With a file for TLS there is TLS in any case. The client reads the files
- * anew at each connection, so that certificates may be renewed; ones that cannot be read throw ConfigError.
+ * anew at each connection, so that certificates may be renewed; ones that cannot be read throw ConfigError. Where the host is a number, the certificate must be
+ * for that number, also those of other servers that the first one tells of.
  */
 export function connectionOptions({ NATS_URL, NATS_TLS_CA, NATS_TLS_CERT, NATS_TLS_KEY }: Reached): NodeConnectionOptions {
-  const { protocol, host, username, password } = new URL(NATS_URL);
+  const { protocol, host, hostname, username, password } = new URL(NATS_URL);
+  const address = hostname.replace(/^\[|\]$/g, '');
   if (!NATS_TLS_CERT !== !NATS_TLS_KEY) throw new ConfigError('NATS_TLS_CERT, NATS_TLS_KEY: must be given together');
   const files = { caFile: readable({ NATS_TLS_CA }), certFile: readable({ NATS_TLS_CERT }), keyFile: readable({ NATS_TLS_KEY }) };
   const given = Object.fromEntries(Object.entries(files).filter(([, file]) => file));
+  // The client names no server whose address is a number, and TLS would then look for localhost in the certificate.
+  const named: NodeConnectionOptions['tls'] & { host?: string } = isIP(address) ? { host: address } : {};
   return {
     servers: host,
     ...(username && { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
-    ...((protocol === 'tls:' || Object.keys(given).length > 0) && { tls: given }),
+    ...((protocol === 'tls:' || Object.keys(given).length > 0) && { tls: { ...given, ...named } }),
   };
 }
 
