@@ -37,7 +37,6 @@ import { DeadLettersStore } from './ingest/dead-letters.store.js';
 import { DaysStore } from './windows/days.store.js';
 import { FoldSchedule } from './windows/fold.schedule.js';
 import { FoldStore } from './windows/fold.store.js';
-import { RowsWithRoom1700000000036 } from './windows/room.migration.js';
 import { WindowsStore } from './windows/windows.store.js';
 import { DeadLetterEntity } from './ingest/dead-letter.entity.js';
 import { CountedEventEntity, IngestLedgerEntity } from './ingest/ledger.entity.js';
@@ -61,13 +60,7 @@ export const metricsSchema: Schema = {
     DeliveryEntity,
     AuditEntity,
   ],
-  migrations: [
-    Metrics1700000000001,
-    Metrics1700000000002,
-    RolloutDeliveries1700000000034,
-    MetricsTraces1700000000035,
-    RowsWithRoom1700000000036,
-  ],
+  migrations: [Metrics1700000000001, Metrics1700000000002, RolloutDeliveries1700000000034, MetricsTraces1700000000035],
 };
 
 @Module({})
