@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { planOf } from '#flags/rollouts/plan.js';
 import {
   base,
+  controlLimits,
   drifting,
   failing,
   type Judge,
@@ -10,11 +11,13 @@ import {
   outcomeOf,
   overdispersed,
   slowerBy,
+  slowingBy,
+  unsteadyBy,
   type World,
   worseBy,
 } from '#flags/rollouts/rollout.simulation.harness.js';
 import { machineLine, writeSection } from './measurement.js';
-import { kayentaStyle, naivePeeking, threshold } from './rollouts/judges.js';
+import { bareEProcess, kayentaStyle, naivePeeking, threshold } from './rollouts/judges.js';
 
 // Not a measurement of time: the same runs and seed give the same table on any machine.
 const { values } = parseArgs({
@@ -28,7 +31,7 @@ const { values } = parseArgs({
 const runs = Number(values.rounds);
 const seed = Number(values.seed);
 /** Each draws every single timing. */
-const timedRuns = Math.ceil(runs / 10);
+const timedRuns = Math.ceil(runs / 5);
 
 const failures = planOf({ guardrails: [{ metric: 'failure_rate' }] });
 const latencies = planOf({ guardrails: [{ metric: 'latency_p50' }, { metric: 'latency_p95' }, { metric: 'latency_p99' }] });
@@ -44,8 +47,12 @@ const found = (outcome: Outcome): string =>
 const judges: (() => Judge)[] = [() => ourJudge(failures), naivePeeking, kayentaStyle, threshold];
 const row = (name: string, world: World, show: (outcome: Outcome) => string): string =>
   `| ${[name, ...judges.map((judge) => show(rollback(world, judge)))].join(' | ')} |`;
-const timedRow = (name: string, world: World, plan = latencies): string =>
-  `| ${name} | ${found(rollback(world, () => ourJudge(plan, world.latency)))} |`;
+const timedRow = (name: string, world: World, show = found): string => {
+  const { log_sd } = world.latency!;
+  const judges = [latencies, all].map((plan) => rollback(world, () => ourJudge(plan, world.latency)));
+  const bare = rollback(world, () => bareEProcess(controlLimits(log_sd)!));
+  return `| ${[name, ...[...judges, bare].map(show)].join(' | ')} |`;
+};
 
 const text = [
   await machineLine(),
@@ -61,10 +68,17 @@ const text = [
   row('… 20 % instead of 3.8 %', failing(0.2, 0.038), found),
   row('… 0.5 % instead of 0.1 %', failing(0.005, 0.001), found),
   '',
-  '| timings, by p50, p95 and p99 at a margin of 10 % | found at tick (share) |',
-  '| --- | --- |',
-  ...[1, 1.1, 1.2, 1.5, 2].map((factor) => timedRow(`${factor} times as long`, slowerBy(factor))),
-  timedRow('the same, all four guardrails', slowerBy(1), all),
+  '| timings, by p50, p95 and p99 at a margin of 10 % | ours | ours, all four guardrails | the e-process alone |',
+  '| --- | --- | --- | --- |',
+  timedRow('**rolled back although nothing differs**', slowerBy(1), percent),
+  timedRow('… at the margin: 1.1 times as long', slowerBy(1.1), percent),
+  timedRow('… while both double, the candidate from 1 to 50 %', slowingBy(1), percent),
+  timedRow('… the same at the margin', slowingBy(1.1), percent),
+  timedRow('… while each arm’s median varies by tick (log-sd 0.1)', unsteadyBy(1), percent),
+  timedRow('… the same at the margin', unsteadyBy(1.1), percent),
+  timedRow('**found: median tick** (share) of 1.2 times as long', slowerBy(1.2)),
+  ...[1.5, 2].map((factor) => timedRow(`… ${factor} times`, slowerBy(factor))),
+  ...[1.2, 1.5, 2].map((factor) => timedRow(`… with σ = 0.65, ${factor} times as long`, slowerBy(factor, 0.65))),
   '',
   '| promotion | evidence at tick (share) |',
   '| --- | --- |',

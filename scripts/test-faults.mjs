@@ -32,7 +32,16 @@ const files = readdirSync('test/faults').filter((file) => file.endsWith('.spec.t
 const file = files.find((name) => name === `${only}.spec.ts`);
 const chosen = file ? [`test/faults/${file}`] : ['test/faults/', ...(only ? ['--testNamePattern', only] : [])];
 console.log(`seed ${seed}, ${seconds} s a disturbance`);
-const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--runInBand', '--verbose', ...chosen];
+// What a preparation that failed has left open ends with it: a run of many seeds goes on to the next.
+const jest = [
+  '--experimental-vm-modules',
+  '--no-warnings',
+  'node_modules/jest/bin/jest.js',
+  '--runInBand',
+  '--verbose',
+  '--forceExit',
+  ...chosen,
+];
 if (logs) mkdirSync(logs, { recursive: true });
 const { status } = spawnSync(process.execPath, jest, {
   stdio: 'inherit',

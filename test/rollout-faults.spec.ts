@@ -16,6 +16,8 @@ let traffic: Traffic | undefined;
 /** Of a webhook. */
 let receiver: Server;
 const received: { delivery_id: string; rollout: RolloutEvent }[] = [];
+/** As Alertmanager would send them. */
+const alerted: { status: string; alerts: { labels: Record<string, string> }[] }[] = [];
 
 beforeAll(async () => {
   processes = await Processes.prepare({ ROLLOUT_TICK_SECONDS: '1', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8' });
@@ -25,13 +27,16 @@ beforeAll(async () => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      received.push(JSON.parse(Buffer.concat(chunks).toString()) as (typeof received)[number]);
+      const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
+      if (request.url === '/alertmanager') alerted.push(body as (typeof alerted)[number]);
+      else received.push(body as (typeof received)[number]);
       response.writeHead(204).end();
     });
   });
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
   await api.data('/webhooks', { method: 'POST', body: { name: 'rollouts', url, format: 'json' } });
+  await api.data('/webhooks', { method: 'POST', body: { name: 'on-call', url: `${url}alertmanager`, format: 'alertmanager' } });
 });
 afterAll(async () => {
   await traffic?.stop();
@@ -130,6 +135,13 @@ describe('a rollout, decided by two replicas of the flags service', () => {
       ...{ event: 'rolled_back', severity: 'critical', rule: ended.last_decision!.rule, percentage: 0, reason: ended.outcome },
       rollout_id: rollout.rollout_id,
     });
+    await eventually(
+      () => Promise.resolve(alerted),
+      ({ length }) => length === 1,
+    );
+    expect(alerted).toMatchObject([
+      { status: 'firing', alerts: [{ labels: { alertname: 'RolloutRolledBack', rollout_id: rollout.rollout_id, severity: 'critical' } }] },
+    ]);
     await eventually(current, ({ pending }) => Boolean(pending?.last_error), 5_000);
     await processes.start('registry');
     await eventually(current, ({ pending }) => pending === null, 10_000);

@@ -1,4 +1,6 @@
+import { type Analysis } from '#flags/rollouts/analysis.js';
 import { type Judge } from '#flags/rollouts/rollout.simulation.harness.js';
+import { logEvidence, noEvidence, withTick } from '#statistics/margin-e-process.js';
 
 const ticksAMinute = 6;
 /** One-sided 0.01. */
@@ -65,5 +67,24 @@ export function kayentaStyle(): Judge {
     const lower = shifts[Math.max(0, Math.floor((n * m) / 2 - z99 * Math.sqrt((n * m * (n + m + 1)) / 12)))]!;
     const mean = (rates: number[]): number => rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
     return lower > 0.25 * Math.abs(shift) && mean(candidates) >= mean(controls) ? 'rollback' : null;
+  };
+}
+
+/** Bins by which the candidate's timings may be longer: 10 %, rounded up. */
+const harmBins = 5;
+
+/** The blocked e-process of timings by itself: counts as they are, all of alpha (0.01) for it, a third for each of three quantiles. */
+export function bareEProcess(limits: NonNullable<Analysis['limits']>): Judge {
+  const bins = Object.values(limits) as number[];
+  const evidence = bins.map(() => noEvidence);
+  return ({ candidate, control }) => {
+    for (const [index, bin] of bins.entries()) {
+      const tick = {
+        candidate: { events: candidate.timings.countAboveBin(bin + harmBins), n: candidate.timings.count },
+        control: { events: control.timings.countAboveBin(bin), n: control.timings.count },
+      };
+      evidence[index] = withTick(evidence[index]!, tick, { direction: 'above', margin: 0 });
+    }
+    return evidence.some((one) => logEvidence(one) >= Math.log(bins.length / 0.01)) ? 'rollback' : null;
   };
 }

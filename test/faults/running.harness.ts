@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { type Alert } from '#contracts/alerts.js';
+import { type RolloutEvent } from '#contracts/rollout-event.js';
+import { type Rollout } from '#contracts/rollouts.js';
 import { type RunResult } from '#contracts/validation.js';
 import { type ModelServer, startModelServer } from '../../examples/model-server/server.mjs';
 import { eventually } from '../api.harness.js';
@@ -16,6 +18,8 @@ import {
   type Decision,
   decisionFindings,
   type Notice,
+  rolloutFindings,
+  type RolloutNotice,
   runFindings,
   type StoredRun,
 } from './suite-history.harness.js';
@@ -27,10 +31,13 @@ const settleMs = 60_000;
 const record: Kind = { kind: 'POST inference/batch of an arm' };
 const run: Kind = { kind: 'POST validation/run' };
 const alerts: Kind = { kind: 'GET alerts' };
+// What nobody heard the answer of is done all the same.
+const pause: Kind = { kind: 'POST rollouts/pause or resume', expected: ['ROLLOUT_NOT_RUNNING'] };
 
 /** What the suite does by itself: validation runs against the example's model server, rollouts, alerts that are told to a webhook. */
 export class Running {
   private readonly told: Notice[] = [];
+  private readonly heard: RolloutNotice[] = [];
   private readonly runs: AskedRun[] = [];
   private readonly receiver: Server;
 
@@ -44,10 +51,12 @@ export class Running {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        const { delivery_id, notices } = JSON.parse(Buffer.concat(chunks).toString()) as {
+        const { delivery_id, notices, rollout } = JSON.parse(Buffer.concat(chunks).toString()) as {
           delivery_id: string;
           notices: { transition: string; alert: Alert }[];
+          rollout?: RolloutEvent;
         };
+        if (rollout) this.heard.push({ delivery_id, event_id: rollout.event_id });
         for (const { transition, alert } of notices) this.told.push({ delivery_id, transition, alert_id: alert.alert_id });
         response.writeHead(204).end();
       });
@@ -56,12 +65,14 @@ export class Running {
 
   private served: readonly string[] = [];
   private arms: readonly { model_id: string; variant: string }[] = [];
+  private rollout_id = '';
   private watched: readonly string[] = [];
 
   static async prepare(suite: FaultSuite, client: BalancedClient, random: Random): Promise<Running> {
     const running = new Running(suite, client, random, await startModelServer());
     await new Promise<void>((resolve) => running.receiver.listen(0, '127.0.0.1', resolve));
-    await Promise.all([running.serve(), running.rollOut(), running.watch()]);
+    await Promise.all([running.serve(), running.watch()]);
+    await running.rollOut();
     return running;
   }
 
@@ -70,6 +81,7 @@ export class Running {
     return [
       this.validate(isOver),
       this.send(isOver),
+      this.pauseAndResume(isOver),
       ...[this.watched.slice(0, half), this.watched.slice(half)].map((models) => this.breakAndMend(models, isOver)),
     ];
   }
@@ -78,15 +90,20 @@ export class Running {
   async findings(): Promise<string[]> {
     await this.none("SELECT run_id FROM validation.runs WHERE status = 'running'");
     const states = await this.toldStates();
+    await this.none('SELECT position FROM flags.rollout_events');
+    await this.none("SELECT delivery_id FROM metrics.deliveries WHERE state = 'waiting'");
+    const rollouts = await this.suite.rows<{ rollout_id: string; told: number }>('SELECT rollout_id, told FROM flags.rollouts');
     const decisions = await this.suite.rows<Decision>(
       'SELECT rollout_id, tick::float8, extract(epoch FROM at)::float8 * 1000 AS at_ms FROM flags.rollout_decisions',
     );
     const stored = await this.suite.rows<StoredRun>(
       'SELECT run_id, status, total_tests::float8, jsonb_array_length(results)::float8 AS results FROM validation.runs',
     );
-    if (!this.told.length || !decisions.length || !stored.length) throw new Error('Nothing was told, decided or run: this proves nothing');
+    if (!this.told.length || !this.heard.length || !decisions.length || !stored.length)
+      throw new Error('Nothing was told, decided or run: this proves nothing');
     return [
       ...alertFindings(states, this.told),
+      ...rolloutFindings(rollouts, this.heard),
       // By the clock of another process than the one before, on the same machine.
       ...decisionFindings(decisions, tickSeconds * 1_000 - 1),
       ...runFindings(this.runs, stored),
@@ -148,7 +165,8 @@ export class Running {
       { percentage: 100, min_duration_seconds: 3_600, min_samples: 0 },
     ];
     const plan = { steps, guardrails: [{ metric: 'failure_rate' }], override: true, reason: 'a rollout under faults, without evidence' };
-    await api.data('/rollouts', { method: 'POST', body: { flag_key, candidate_model_id: candidate.model_id, ...plan } });
+    const body = { flag_key, candidate_model_id: candidate.model_id, ...plan };
+    this.rollout_id = (await api.data<Rollout>('/rollouts', { method: 'POST', body })).rollout_id;
   }
 
   private async watch(): Promise<void> {
@@ -181,6 +199,17 @@ export class Running {
           await sleep(200);
         }
       }
+    }
+  }
+
+  private async pauseAndResume(isOver: () => boolean): Promise<void> {
+    for (let times = 0; !isOver(); times++) {
+      await sleep(this.random.whole(500, 1_500));
+      const action = times % 2 ? 'resume' : 'pause';
+      await this.client.send(pause, `/rollouts/${this.rollout_id}/${action}`, {
+        method: 'POST',
+        body: { reason: `under faults: ${action}` },
+      });
     }
   }
 

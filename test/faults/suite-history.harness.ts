@@ -56,6 +56,12 @@ export interface Notice {
   transition: string;
 }
 
+/** An event of a rollout as a webhook heard it. Its id ends with its number within the rollout, and its name. */
+export interface RolloutNotice {
+  delivery_id: string;
+  event_id: string;
+}
+
 export interface AlertState {
   alert_id: string;
   fired: boolean;
@@ -147,6 +153,23 @@ export function stableFindings(audit: readonly Audited[]): string[] {
     for (const name of new Set(entries.map((entry) => entry.name)))
       if (name !== null && stable.get(name)!.size > 1)
         found.push(`two stable versions of ${name} at once: ${[...stable.get(name)!].sort().join(', ')}`);
+  }
+  return found;
+}
+
+/**
+ * Whether each event of each rollout was told just once, and first heard in its order: in one delivery, which may have come more than once. `told`: how
+ * many there are.
+ */
+export function rolloutFindings(rollouts: readonly { rollout_id: string; told: number }[], heard: readonly RolloutNotice[]): string[] {
+  const deliveries = new Map<string, Set<string>>();
+  for (const { event_id, delivery_id } of heard) deliveries.set(event_id, (deliveries.get(event_id) ?? new Set()).add(delivery_id));
+  const found = [...deliveries].flatMap(([event_id, of]) => (of.size > 1 ? [`told ${of.size} times: ${event_id}`] : []));
+  for (const { rollout_id, told } of rollouts) {
+    const events = [...deliveries.keys()].map((event_id) => event_id.split(':')).filter(([id]) => id === rollout_id);
+    const numbers = events.map(([, number]) => Number(number));
+    const expected = Array.from({ length: told }, (_, index) => index + 1);
+    if (numbers.join() !== expected.join()) found.push(`${rollout_id} was told ${numbers.join(', ')} and not 1 to ${told}`);
   }
   return found;
 }

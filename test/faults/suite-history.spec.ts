@@ -6,6 +6,7 @@ import {
   type Change,
   changeFindings,
   decisionFindings,
+  rolloutFindings,
   runFindings,
   stableFindings,
 } from './suite-history.harness.js';
@@ -111,6 +112,23 @@ describe('stable versions', () => {
   it('may not be two at once, whatever comes later', () => {
     const audit = [status('a', 'stable', '1'), status('b', 'stable', '2'), status('a', 'deprecated', '3')];
     expect(stableFindings(audit)).toEqual(['two stable versions of n at once: a, b']);
+  });
+});
+
+describe('events of rollouts', () => {
+  const heard = (delivery_id: string, event_id: string) => ({ delivery_id, event_id });
+  const rollout = { rollout_id: 'r', told: 2 };
+
+  it('are told once and in their order, also where one delivery comes again', () => {
+    expect(rolloutFindings([rollout], [heard('1', 'r:1:started'), heard('2', 'r:2:paused'), heard('1', 'r:1:started')])).toEqual([]);
+  });
+
+  it('are found that were told twice, not at all or too early', () => {
+    expect(rolloutFindings([rollout], [heard('1', 'r:1:started'), heard('2', 'r:1:started'), heard('3', 'r:2:paused')])).toEqual([
+      'told 2 times: r:1:started',
+    ]);
+    expect(rolloutFindings([rollout], [heard('1', 'r:1:started')])).toEqual(['r was told 1 and not 1 to 2']);
+    expect(rolloutFindings([rollout], [heard('2', 'r:2:paused'), heard('1', 'r:1:started')])).toEqual(['r was told 2, 1 and not 1 to 2']);
   });
 });
 

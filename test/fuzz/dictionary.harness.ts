@@ -112,8 +112,10 @@ export function dictionary({ modelServer }: Places): Record<string, fc.Arbitrary
     'pinBaseline.name': json(new Fresh('model'), 'Nobody'),
     letter_ids: json(['1'], ['9223372036854775807'], ['1', '2', '3']),
     url: json(`${modelServer}/hook`, 'http://169.254.169.254/hook', 'https://localhost:1/x'),
+    'importFlags.format': json('flagd', 'flagd', 'unleash', 'growthbook'),
     document: json(
       { flags: {} },
+      { flags: { other: { state: 'DISABLED', variants: { a: 1, b: 2 }, defaultVariant: null } } },
       { flags: { imported: { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'on' } } },
       { version: 1, features: [{ name: 'imported', enabled: true, strategies: [{ name: 'default' }] }] },
       { features: { imported: { defaultValue: true, rules: [{ condition: { country: 'CA' }, force: false }] } } },

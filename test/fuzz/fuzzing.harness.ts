@@ -12,7 +12,7 @@ export interface Budget {
   requests: number;
   /** fast-check's way to one sequence of the seed. */
   path?: string;
-  /** No round begins later, on the clock of Date.now. */
+  /** No sequence begins later, on the clock of Date.now. */
   until_ms?: number;
 }
 
@@ -40,7 +40,7 @@ export async function fuzz(suite: FuzzSuite, { seed, requests, path, until_ms = 
   const findings: string[] = [];
   const already = suite.report.requests;
   for (let round = seed; findings.length < mostFindings; round++) {
-    const found = await oneRound(suite, sequences, { seed: round, path }, known);
+    const found = await oneRound(suite, sequences, { seed: round, path, until_ms }, known);
     if (found) findings.push(found);
     for (const problem of await suite.unwell(mostBytes)) findings.push(`seed ${round}: ${problem}`);
     if (path !== undefined || suite.report.requests - already >= requests || Date.now() > until_ms) break;
@@ -51,13 +51,13 @@ export async function fuzz(suite: FuzzSuite, { seed, requests, path, until_ms = 
 async function oneRound(
   suite: FuzzSuite,
   sequences: fc.Arbitrary<Step[]>,
-  { seed, path }: { seed: number; path?: string },
+  { seed, path, until_ms }: { seed: number; path?: string; until_ms: number },
   known: Set<string>,
 ): Promise<string | null> {
   let sought: string | undefined;
   let shrinks = 0;
   const property = fc.asyncProperty(sequences, async (steps) => {
-    if (sought !== undefined && ++shrinks > mostShrinks) return;
+    if (sought === undefined ? Date.now() > until_ms : ++shrinks > mostShrinks) return;
     const sequence = new Sequence(suite);
     const flaws = await sequence.run(steps);
     if (sought === undefined) for (const one of sequence.exchanges) suite.report.count(one);

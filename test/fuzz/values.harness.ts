@@ -70,10 +70,23 @@ export class Values {
         maxKeys: 3,
       }) as fc.Arbitrary<Tree>;
     }
+    const few = { nothing: 6, value: 1 };
+    const many = { nothing: 1, value: 1 };
+    return fc.oneof(...[few, many].map((share) => this.records(operation, properties, required, share)));
+  }
+
+  /** What may be left out is: each further field may make the whole impossible. */
+  private records(
+    operation: string,
+    properties: Record<string, Schema>,
+    required: string[],
+    share: { nothing: number; value: number },
+  ): fc.Arbitrary<Tree> {
     const fields = Object.entries(properties).map(([name, schema]) => {
       const value = this.named(operation, name, schema);
-      // A field that may be left out mostly is: each further one may make the whole impossible.
-      return [name, required.includes(name) ? value : fc.option(value, { freq: 1, nil: undefined })] as const;
+      const nothing = fc.constant(undefined);
+      const perhaps = fc.oneof({ arbitrary: nothing, weight: share.nothing }, { arbitrary: value, weight: share.value });
+      return [name, required.includes(name) ? value : perhaps] as const;
     });
     return fc
       .record(Object.fromEntries(fields))

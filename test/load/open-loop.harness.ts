@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** A request as it goes over the wire. */
@@ -24,7 +25,7 @@ export const shot = (kind: string, host: string, method: string, path: string, k
 };
 
 const tickMs = 5;
-const maxConnections = 4_000;
+const opensAtOnce = 100;
 const answerWithinMs = 30_000;
 
 /** One keep-alive connection, with one request at a time; reads of an answer what is to be known and no more. */
@@ -47,6 +48,11 @@ class Line {
       this.gone(this);
       this.settle(0, false);
     });
+  }
+
+  async opened(): Promise<this> {
+    await once(this.socket, 'connect');
+    return this;
   }
 
   send({ bytes }: Shot, answered: (status: number, retryAfter: boolean) => void): void {
@@ -83,8 +89,9 @@ class Line {
 }
 
 /**
- * Sends at a fixed rate whatever becomes of what was sent before, over 4,000 connections at the most: what finds none free is not sent, as a client
- * with a bounded pool does it, so that what the client's own queue takes is not taken for the gateway's.
+ * Sends at a fixed rate whatever becomes of what was sent before, over connections that were opened before, as ingresses keep them: Node takes one
+ * new connection in a pass of its event loop, whatever waits. What finds none free is not sent, so that what the client's own queue takes is not
+ * taken for the gateway's.
  */
 export class OpenLoop {
   private readonly idle: Line[] = [];
@@ -94,6 +101,8 @@ export class OpenLoop {
   constructor(
     private readonly port: number,
     private readonly shots: readonly Shot[],
+    /** How many at a time are sent and not yet answered, at most. */
+    private readonly most: number,
   ) {}
 
   /** Open ones, which are kept for what is sent next. */
@@ -103,6 +112,10 @@ export class OpenLoop {
 
   /** Resolves when everything is answered, or after 30 s without. */
   async run(perSecond: number, lasting_ms: number): Promise<Shots[]> {
+    while (this.lines.size < this.most) {
+      const more = Math.min(opensAtOnce, this.most - this.lines.size);
+      this.idle.push(...(await Promise.all(Array.from({ length: more }, () => this.open().opened()))));
+    }
     const began = performance.now();
     let sent = 0;
     const all = Math.floor((perSecond * lasting_ms) / 1_000);
@@ -120,7 +133,7 @@ export class OpenLoop {
 
   private shoot(shot: Shot, due_ms: number): void {
     const { kind } = shot;
-    const line = this.idle.pop() ?? (this.lines.size < maxConnections ? this.open() : undefined);
+    const line = this.idle.pop();
     if (line) line.send(shot, (status, retryAfter) => this.results.push({ kind, took_ms: performance.now() - due_ms, status, retryAfter }));
     else this.results.push({ kind, took_ms: 0, status: 'kept', retryAfter: false });
   }

@@ -7,6 +7,7 @@ import { megabytes } from './soak-verdict.harness.js';
 
 const times = 5;
 const atOnce = 32;
+const connections = 4_000;
 const lastingMs = loadSeconds * 1_000;
 const maxP99Ms = 2_000;
 const maxGrowthBytes = 400 * 1024 ** 2;
@@ -26,14 +27,14 @@ describe(`${times} times what can be answered`, () => {
     'is shed with 503 and Retry-After; what is accepted is answered in time, memory stays, and all is well at once afterwards',
     async () => {
       const { suite, port, shots } = load;
-      await closedLoop(port, shots, atOnce, 1_000);
+      await closedLoop(port, shots, atOnce, 4_000);
       const capacity = await closedLoop(port, shots, atOnce, 2_000);
       const before = memoryOf(suite.pidOf('gateway'));
       let most = before;
       const watch = setInterval(() => (most = Math.max(most, memoryOf(suite.pidOf('gateway')))), 100);
-      const answered = await new OpenLoop(port, shots).run(times * capacity, lastingMs);
+      const answered = await new OpenLoop(port, shots, connections).run(times * capacity, lastingMs);
       clearInterval(watch);
-      const afterwards = await new OpenLoop(port, shots).run(capacity / 4, 2_000);
+      const afterwards = await new OpenLoop(port, shots, connections).run(capacity / 4, 2_000);
 
       const taken = accepted(answered);
       const p99 = quantile(

@@ -8,6 +8,8 @@ const lastingMs = loadSeconds * 1_000;
 const sampleEveryMs = Math.min(10_000, lastingMs / 8);
 const names = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
 
+const connectionsAtMost = 100;
+
 let load: LoadSuite;
 beforeAll(async () => {
   // A machine that is busy with something else is no overload: overload.spec.ts is about that.
@@ -31,7 +33,7 @@ describe('a steady load', () => {
   it(
     'leaves memory, open files and sockets, and the lag of event loops as they were',
     async () => {
-      const loop = new OpenLoop(load.port, load.shots);
+      const loop = new OpenLoop(load.port, load.shots, connectionsAtMost);
       const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
       const connections: number[] = [];
       const look = async (): Promise<void> => {

@@ -39,7 +39,7 @@ const ifNoneMatch = {
 function describeNotModified(paths: Record<string, { get?: Described }>, schemas: Record<string, FieldSchema>): void {
   for (const { get } of Object.values(paths)) {
     const name = get?.responses[200]?.content?.['application/json']?.schema?.properties?.data?.$ref?.split('/').at(-1) ?? '';
-    if (!get || !Object.hasOwn((schemas[name]?.properties ?? {}) as object, 'revision')) continue;
+    if (!get || !Object.hasOwn(schemas[name]?.properties ?? {}, 'revision')) continue;
     get.parameters = [...(get.parameters ?? []), ifNoneMatch];
     get.responses[304] = { description: 'The client has it already' } as object;
   }

@@ -3334,7 +3334,10 @@ export interface operations {
     getModel: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 model_id: string;
             };
@@ -3354,6 +3357,13 @@ export interface operations {
                         data: components["schemas"]["Model"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -4244,7 +4254,10 @@ export interface operations {
     getPromotionPolicy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4262,6 +4275,13 @@ export interface operations {
                         data: components["schemas"]["PromotionPolicy"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -4508,7 +4528,10 @@ export interface operations {
             query?: {
                 revision?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4526,6 +4549,13 @@ export interface operations {
                         data: components["schemas"]["ValidationPolicy"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -7000,7 +7030,10 @@ export interface operations {
             query?: {
                 revision?: number;
             };
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 test_case_id: string;
             };
@@ -7020,6 +7053,13 @@ export interface operations {
                         data: components["schemas"]["TestCase"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -8611,7 +8651,10 @@ export interface operations {
     getFlag: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 flag_key: string;
             };
@@ -8631,6 +8674,13 @@ export interface operations {
                         data: components["schemas"]["Flag"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -9293,7 +9343,10 @@ export interface operations {
     getEvaluator: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -9313,6 +9366,13 @@ export interface operations {
                         data: components["schemas"]["Evaluator"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -11851,7 +11911,10 @@ export interface operations {
     getBreaker: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 model_id: string;
             };
@@ -11871,6 +11934,13 @@ export interface operations {
                         data: components["schemas"]["CircuitBreaker"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -12785,7 +12855,10 @@ export interface operations {
     getAlertRule: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 rule_id: string;
             };
@@ -12805,6 +12878,13 @@ export interface operations {
                         data: components["schemas"]["AlertRule"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {
@@ -13851,7 +13931,10 @@ export interface operations {
     getWebhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description ETags that the client has: where the present one is among them the answer is 304. */
+                "If-None-Match"?: string;
+            };
             path: {
                 webhook_id: string;
             };
@@ -13871,6 +13954,13 @@ export interface operations {
                         data: components["schemas"]["Webhook"];
                     };
                 };
+            };
+            /** @description The client has it already */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Invalid input: each offending field and what is accepted */
             400: {

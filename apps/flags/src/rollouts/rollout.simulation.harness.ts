@@ -11,6 +11,18 @@ const requestsATick = 300;
 const tickMs = 10_000;
 const median_ms = 100;
 
+/** Lognormal timings. */
+interface Timings {
+  /** The candidate's in relation to the control's. */
+  factor: number;
+  /** Of the logarithm of a timing. */
+  log_sd: number;
+  /** By how much both arms' are longer in a tick (from 1); absent: 1. */
+  drift?: (tick: number) => number;
+  /** Standard deviation of the logarithm of each arm's own median from tick to tick. */
+  spread?: number;
+}
+
 /** How the two arms of a simulated rollout behave. */
 export interface World {
   ticks: number;
@@ -21,8 +33,8 @@ export interface World {
   control: (tick: number) => number;
   /** Standard deviation of the logarithm of each arm's own rate from tick to tick. */
   spread?: number;
-  /** The candidate's timings in relation to the control's; absent: nobody looks at timings. */
-  latency?: { factor: number; log_sd: number };
+  /** Absent: nobody looks at timings. */
+  latency?: Timings;
 }
 
 // Looked up once: a test runner's sandbox makes each look-up slow.
@@ -59,16 +71,20 @@ export function* ticksOf(world: World, seed: number): Generator<ArmsTick & { per
   const random = new Random(seed);
   const { spread = 0, latency } = world;
   const rate = (mean: number): number => Math.min(0.99, mean * exp(spread * random.normal() - spread ** 2 / 2));
-  const arm = (inferences: number, mean: number, factor: number): ArmsTick['candidate'] => {
+  const arm = (tick: number, inferences: number, mean: number, factor: number): ArmsTick['candidate'] => {
     const timings = new Sketch();
-    if (latency) for (let i = 0; i < inferences; i++) timings.add(median_ms * factor * exp(latency.log_sd * random.normal()));
+    if (latency) {
+      const own = latency.spread ? exp(latency.spread * random.normal()) : 1;
+      const usual = median_ms * factor * own * (latency.drift?.(tick) ?? 1);
+      for (let i = 0; i < inferences; i++) timings.add(usual * exp(latency.log_sd * random.normal()));
+    }
     return { inferences, failures: random.binomial(inferences, rate(mean)), error_types: {}, timings };
   };
   for (let tick = 1; tick <= world.ticks; tick++) {
     const percentage = world.percentage(tick);
     const candidates = Math.round((requestsATick * percentage) / 100);
-    const candidate = arm(candidates, world.candidate(tick), latency?.factor ?? 1);
-    const control = arm(requestsATick - candidates, world.control(tick), 1);
+    const candidate = arm(tick, candidates, world.candidate(tick), latency?.factor ?? 1);
+    const control = arm(tick, requestsATick - candidates, world.control(tick), 1);
     yield { candidate, control, percentage };
   }
 }
@@ -97,7 +113,7 @@ function verdictOn(analysis: Analysis, plan: RolloutPlan, percentage: number): V
 }
 
 /** As they are known from before the rollout, by a sample of the control's timings that is not of the run. */
-function controlLimits(log_sd: number): Analysis['limits'] {
+export function controlLimits(log_sd: number): Analysis['limits'] {
   const random = new Random(0);
   const timings = new Sketch();
   for (let i = 0; i < 20_000; i++) timings.add(median_ms * Math.exp(log_sd * random.normal()));
@@ -147,4 +163,13 @@ export const failing = (candidate: number, control: number): World => ({
   candidate: constant(candidate),
   control: constant(control),
 });
-export const slowerBy = (factor: number): World => ({ ...base, latency: { factor, log_sd: 0.5 } });
+export const slowerBy = (factor: number, log_sd = 0.5): World => ({ ...base, latency: { factor, log_sd } });
+
+/** Both arms' timings double while the candidate goes from 1 to 50 % of the traffic, as where more load comes at the same time. */
+export const slowingBy = (factor: number): World => ({
+  ...drifting,
+  latency: { factor, log_sd: 0.5, drift: (tick) => 1 + tick / 240 },
+});
+
+/** Each arm's median is another one in each tick. */
+export const unsteadyBy = (factor: number, spread = 0.1): World => ({ ...base, latency: { factor, log_sd: 0.5, spread } });

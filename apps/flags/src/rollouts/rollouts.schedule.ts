@@ -11,8 +11,11 @@ const pollMs = 1_000;
 /** Rollouts that are taken side by side. */
 const atOnce = 5;
 
-const dueStatement = `SELECT rollout_id FROM flags.rollouts WHERE next_tick_at <= clock_timestamp() ORDER BY next_tick_at LIMIT 100`;
-const pendingStatement = `SELECT rollout_id FROM flags.rollouts WHERE next_try_at <= clock_timestamp() ORDER BY next_try_at LIMIT 100`;
+/** $1 those that this look has taken already, whatever came of them. */
+const dueStatement = `SELECT rollout_id FROM flags.rollouts WHERE next_tick_at <= clock_timestamp() AND rollout_id <> ALL($1)
+  ORDER BY next_tick_at LIMIT 100`;
+const pendingStatement = `SELECT rollout_id FROM flags.rollouts WHERE next_try_at <= clock_timestamp() AND rollout_id <> ALL($1)
+  ORDER BY next_try_at LIMIT 100`;
 
 /** Looks for rollouts whose tick is due, and for changes that the registry is still to make. All replicas look; each finds what no other has taken. */
 @Injectable()
@@ -40,7 +43,8 @@ export class RolloutsSchedule implements OnApplicationBootstrap, OnModuleDestroy
     await this.running;
   }
 
-  private async look(): Promise<void> {
+  /** Takes all that is due. */
+  async look(): Promise<void> {
     try {
       await this.each(dueStatement, async (rollout_id) => {
         if (await this.ticks.take(rollout_id)) await this.pending.make(rollout_id);
@@ -53,14 +57,20 @@ export class RolloutsSchedule implements OnApplicationBootstrap, OnModuleDestroy
 
   /** One that fails is left to the next look, and stops no other. */
   private async each(statement: string, take: (rollout_id: string) => Promise<unknown>): Promise<void> {
-    const ids = (await this.database.query<{ rollout_id: string }[]>(statement)).values();
-    const worker = async (): Promise<void> => {
-      for (const { rollout_id } of ids) {
-        await runAs(system('rollouts'), () => take(rollout_id)).catch((error: unknown) => {
-          this.logger.failure('Could not go on with a rollout; trying again', error, { rollout_id });
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, worker));
+    const taken: string[] = [];
+    for (;;) {
+      const found = await this.database.query<{ rollout_id: string }[]>(statement, [taken]);
+      if (found.length === 0) return;
+      const ids = found.values();
+      const worker = async (): Promise<void> => {
+        for (const { rollout_id } of ids) {
+          await runAs(system('rollouts'), () => take(rollout_id)).catch((error: unknown) => {
+            this.logger.failure('Could not go on with a rollout; trying again', error, { rollout_id });
+          });
+        }
+      };
+      await Promise.all(Array.from({ length: atOnce }, worker));
+      taken.push(...found.map(({ rollout_id }) => rollout_id));
+    }
   }
 }

@@ -62,10 +62,11 @@ export class RolloutsStore {
 
   /** The locked rollout with what is changed, and what is told of that. A tick alone is no change that the audit tells of: it has its decision. */
   async change(manager: EntityManager, before: RolloutEntity, change: Partial<RolloutEntity>, told?: Told): Promise<RolloutEntity> {
-    const changed: RolloutEntity = { ...before, ...change };
-    const news = told ? eventOf(before, changed, told) : null;
-    const after: RolloutEntity = { ...changed, ...news?.remembered };
-    await manager.save(RolloutEntity, after);
+    const news = told ? eventOf(before, { ...before, ...change }, told) : null;
+    const changed = { ...change, ...news?.remembered };
+    const after: RolloutEntity = { ...before, ...changed };
+    // Not saved as a whole: that would read the row again, and compare its evidence.
+    await manager.update(RolloutEntity, { rollout_id: before.rollout_id }, changed);
     if (news) await manager.insert(RolloutEventEntity, { event: news.event });
     if (told) await this.write(manager, told.action, before, after, told.reason);
     return after;

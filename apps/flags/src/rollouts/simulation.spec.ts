@@ -9,6 +9,8 @@ import {
   outcomeOf,
   overdispersed,
   slowerBy,
+  slowingBy,
+  unsteadyBy,
   type World,
   worseBy,
 } from './rollout.simulation.harness.js';
@@ -40,6 +42,13 @@ describe('simulated rollouts', () => {
   it('are rolled back in at most 1 % of the runs where nothing differs, all guardrails together', () => {
     expectAtMost(rollbacks(3, slowerBy(1), all), 3, 0.01);
     expectAtMost(rollbacks(3, slowerBy(1.1), latencies), 3, 0.01);
+  });
+
+  it.each([
+    ['both arms get slower while the candidate gets more', slowingBy(1)],
+    ['the median of each arm varies from tick to tick', unsteadyBy(1)],
+  ])('are rolled back in at most 1 %% of the runs where %s', (_, world) => {
+    expectAtMost(rollbacks(3, world, latencies), 3, 0.01);
   });
 
   // Bounds: the deflated e-process alone takes 62 and 23 ticks for failures; the e-process as it is 60 for rare ones, and 53, 6 and 2 for

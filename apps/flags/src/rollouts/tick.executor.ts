@@ -48,7 +48,7 @@ export class TickExecutor {
       if (!row || row.tick !== seen.tick) return false;
       return this.decide(manager, row, counted);
     });
-    this.moves.changed();
+    if (planned) this.moves.changed();
     return planned;
   }
 

@@ -6,6 +6,7 @@ import { AuditStore } from '#runtime/audit.store.js';
 import { type Bus } from '#runtime/bus.js';
 import { runAs, system } from '#runtime/caller.js';
 import { openDatabase } from '#runtime/database.module.js';
+import { Logger } from '#runtime/logger.js';
 import { type Outbox } from '#runtime/outbox.js';
 import { Sketch } from '#statistics/sketch.js';
 import { createDatabase, type TestDatabase } from '#testing/database.js';
@@ -20,6 +21,7 @@ import { PendingExecutor } from './pending.executor.js';
 import { planOf } from './plan.js';
 import { RolloutRetentionStore } from './retention.store.js';
 import { RolloutDecisionEntity, RolloutEntity, RolloutEventEntity } from './rollout.entity.js';
+import { RolloutsSchedule } from './rollouts.schedule.js';
 import { RolloutsStore } from './rollouts.store.js';
 import { type RolloutEvents } from './rollout-events.relay.js';
 import { TickExecutor } from './tick.executor.js';
@@ -329,6 +331,21 @@ it('lets go of its models only after it has completed', async () => {
     [false, ['stable', 'deprecated']],
     [true, ['stable', 'deprecated']],
   ]);
+});
+
+it('takes all that are due at one look, and stops at none that fails', async () => {
+  await database.query(
+    `INSERT INTO flags.rollouts SELECT (jsonb_populate_record(one, jsonb_build_object('rollout_id', 'rollout_' || lpad(number::text, 12, '0')))).*
+     FROM flags.rollouts one, generate_series(1, 149) number`,
+  );
+  // Whoever takes it finds a plan that it cannot read.
+  await database.query(`UPDATE flags.rollouts SET plan = '{}' WHERE rollout_id = 'rollout_000000000001'`);
+  await due();
+  const config = Object.assign(new FlagsConfig(), { ROLLOUT_TICK_SECONDS: 10 });
+  const schedule = new RolloutsSchedule(database, replicas[0]!.ticks, replicas[0]!.pending, config, Logger.create('a test', 'silent'));
+  await schedule.look();
+  const left = await database.query<unknown[]>('SELECT rollout_id FROM flags.rollouts WHERE tick = 0');
+  expect(left).toEqual([{ rollout_id: 'rollout_000000000001' }]);
 });
 
 it('is removed with its decisions once it has ended for long enough', async () => {
