@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { type DataClass } from '#contracts/fields.js';
@@ -102,6 +102,17 @@ it('listens on this machine alone, and waits only for what has a health check', 
       expect(services[other]).toHaveProperty('healthcheck.test');
     }
   }
+});
+
+const compose = [['docker', 'compose'], ['docker-compose']].find(
+  ([command, ...args]) => spawnSync(command!, [...args, 'version'], { stdio: 'ignore' }).status === 0,
+);
+
+(compose ? it : it.skip)(`is read by compose itself${compose ? '' : ' (skipped: none here)'}`, () => {
+  const [command, ...args] = compose!;
+  const env = { PATH: process.env.PATH, ...secrets };
+  const { status, stderr } = spawnSync(command!, [...args, '--profile', 'monitoring', 'config', '--quiet'], { env, encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
 });
 
 it('starts no monitoring unless asked to', () => {

@@ -15,6 +15,7 @@ export class Issuer {
   private server: Server | undefined;
   private port = 0;
   private published: JWK[] = [];
+  private made = 0;
   /** How often its keys were asked for. */
   asked = 0;
   key!: SigningKey;
@@ -32,9 +33,14 @@ export class Issuer {
 
   /** Signs by a new key from now on, and publishes it beside the others. */
   async rotate(): Promise<void> {
-    const kid = `key-${this.published.length + 1}`;
+    const kid = `key-${(this.made += 1)}`;
     this.key = { kid, ...(await generateKeyPair('RS256')) };
     this.published.push({ ...(await exportJWK(this.key.publicKey)), kid, alg: 'RS256', use: 'sig' });
+  }
+
+  /** No longer publishes a key. */
+  withdraw({ kid }: SigningKey): void {
+    this.published = this.published.filter((published) => published.kid !== kid);
   }
 
   /** A token that is good but for what is said otherwise; a claim of undefined is left out. */

@@ -131,6 +131,20 @@ describe('the issuer’s keys', () => {
     );
     expect((await as(old).send('/types')).status).toBe(200);
   });
+
+  it('may be withdrawn: once the keys were asked for again, a token by that key is refused, also one that was signed before', async () => {
+    const withdrawn = issuer.key;
+    const before = await issuer.token({ sub: 'signed before' });
+    await issuer.rotate();
+    issuer.withdraw(withdrawn);
+    const fresh = as(await issuer.token({ sub: 'by another' }));
+    await eventually(
+      () => fresh.send('/types'),
+      ({ status }) => status === 200,
+    );
+    for (const token of [before, await issuer.token({ sub: 'signed after' }, withdrawn)])
+      expect((await as(token).send('/types')).status).toBe(401);
+  });
 });
 
 describe('while the issuer is away', () => {

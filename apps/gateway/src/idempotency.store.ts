@@ -22,6 +22,12 @@ export interface Claim {
   unknown_models: string[];
 }
 
+// Of the account, of the cluster, of the server.
+const noRoom = new Set([10_002, 10_023, 10_047]);
+
+/** JetStream reserves what a stream may grow to: it is refused where the limits of the server or the account have less left. */
+const isWithoutRoom = (error: unknown): boolean => error instanceof JetStreamApiError && noRoom.has(error.code);
+
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /**
@@ -79,6 +85,12 @@ export class IdempotencyStore {
     const manager = await jetstreamManager(this.nats.connection, { timeout: timeoutMs, checkAPI: false });
     const { config } = await manager.streams.info(inferenceStream.name);
     const kvm = new Kvm(tracedJetStream(this.nats.connection, { timeout: timeoutMs }));
-    return kvm.create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes, replicas: config.num_replicas });
+    return kvm
+      .create(bucketName, { ttl: keptMs, history: 1, max_bytes: maxBytes, replicas: config.num_replicas })
+      .catch((error: unknown) => {
+        throw isWithoutRoom(error)
+          ? new Error('NATS has no room for 256 MiB of idempotency keys beside its other streams: raise max_file_store', { cause: error })
+          : error;
+      });
   }
 }
