@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /** A request as it goes over the wire. */
@@ -50,11 +49,6 @@ class Line {
     });
   }
 
-  async opened(): Promise<this> {
-    await once(this.socket, 'connect');
-    return this;
-  }
-
   send({ bytes }: Shot, answered: (status: number, retryAfter: boolean) => void): void {
     this.answered = answered;
     this.socket.write(bytes);
@@ -89,8 +83,8 @@ class Line {
 }
 
 /**
- * Sends at a fixed rate whatever becomes of what was sent before, over connections that were opened before, as ingresses keep them: Node takes one
- * new connection in a pass of its event loop, whatever waits. What finds none free is not sent, so that what the client's own queue takes is not
+ * Sends at a fixed rate whatever becomes of what was sent before, over connections that were used before, as ingresses keep them: Node takes one new
+ * connection in a pass of its event loop, whatever waits. What finds none free is not sent, so that what the client's own queue takes is not
  * taken for the gateway's.
  */
 export class OpenLoop {
@@ -114,7 +108,7 @@ export class OpenLoop {
   async run(perSecond: number, lasting_ms: number): Promise<Shots[]> {
     while (this.lines.size < this.most) {
       const more = Math.min(opensAtOnce, this.most - this.lines.size);
-      this.idle.push(...(await Promise.all(Array.from({ length: more }, () => this.open().opened()))));
+      await Promise.all(Array.from({ length: more }, () => new Promise<void>((used) => this.open().send(this.shots[0]!, () => used()))));
     }
     const began = performance.now();
     let sent = 0;

@@ -60,6 +60,14 @@ describe('overload', () => {
     }
   });
 
+  it('is none for one pause, however long', () => {
+    const loop = new Loop();
+    loop.pass(1, 1);
+    loop.work(5_000);
+    expect(loop.pass(40, 1)).toBe(40);
+    expect(loop.pass(40, 1)).toBe(40);
+  });
+
   it('is told of also where the answers of services take the time between passes', () => {
     const loop = new Loop();
     loop.pass(1, 1);

@@ -1,5 +1,6 @@
-/** How long requests must have been waiting in every pass before any is refused: one large batch is no overload. */
+/** For how long, and in how many passes, requests must have been waiting before any is refused: one large batch, or one pause, is no overload. */
 const standing_ms = 500;
+const standingPasses = 2;
 /** The event loop waits for a moment also where much is to be read. */
 const rest_ms = 1;
 
@@ -33,6 +34,8 @@ export class Overload {
   private rested_ms: number;
   /** When everything that had come was last read in time. */
   private inTime_ms: number;
+  /** Passes since then that were too long. */
+  private late = 0;
 
   /** 0: no limit of that kind. */
   constructor(
@@ -50,7 +53,7 @@ export class Overload {
     if (this.budget_ms === 0) return false;
     const now = this.loop.now();
     if (!this.inPass) this.begin(now);
-    return now - this.began_ms > this.budget_ms && now - this.inTime_ms > standing_ms;
+    return now - this.began_ms > this.budget_ms && this.late >= standingPasses && now - this.inTime_ms > standing_ms;
   }
 
   /** A request that was not refused is under way, until it has `left` or its connection is `gone`. */
@@ -76,7 +79,7 @@ export class Overload {
     const rested = this.loop.idle() - this.rested_ms > rest_ms;
     // Without a rest, what was done since the last pass is a part of this one: its requests waited for that too.
     this.began_ms = rested ? now : this.ended_ms;
-    if (rested) this.inTime_ms = now;
+    if (rested) this.wasInTime(now);
     this.inPass = true;
     this.loop.afterPass(() => this.end());
   }
@@ -84,7 +87,13 @@ export class Overload {
   private end(): void {
     this.ended_ms = this.loop.now();
     this.rested_ms = this.loop.idle();
-    if (this.ended_ms - this.began_ms <= this.budget_ms) this.inTime_ms = this.ended_ms;
+    if (this.ended_ms - this.began_ms <= this.budget_ms) this.wasInTime(this.ended_ms);
+    else this.late += 1;
     this.inPass = false;
+  }
+
+  private wasInTime(now: number): void {
+    this.inTime_ms = now;
+    this.late = 0;
   }
 }
