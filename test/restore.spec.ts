@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type Model } from '#contracts/registry.js';
-import { createDatabase, type TestDatabase } from '#testing/database.js';
+import { createDatabase, servicesTemplate, type TestDatabase } from '#testing/database.js';
 import { connectTo } from '#testing/nats.js';
 import { type Api, eventually } from './api.harness.js';
 import { Processes } from './processes.harness.js';
@@ -80,3 +81,36 @@ it('a database of an hour ago is what the suite goes on from, and inferences sin
   expect((await api.send(`/registry/${after.model_id}`)).status).toBe(404);
   expect(await api.data('/flags')).toEqual([]);
 }, 120_000);
+
+/** Of this machine's pg_dump; 0 where there is none. One of an older version than the server refuses it. */
+const dumpVersion = Number(/\b(\d+)\./.exec(spawnSync('pg_dump', ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[1] ?? 0);
+const leastDump = 18;
+const itDumps = dumpVersion >= leastDump ? it : it.skip;
+
+itDumps(
+  `a dump is restored into a new database, and the suite goes on from there (skipped without pg_dump ${leastDump})`,
+  async () => {
+    await stopAll();
+    const from = backup!;
+    const run = (command: string, args: string[], input?: Buffer): Buffer => {
+      const { status, stdout, stderr } = spawnSync(command, args, { input, maxBuffer: 256 * 1024 ** 2 });
+      if (status !== 0) throw new Error(`${command}: ${stderr.toString()}`);
+      return stdout;
+    };
+    const dump = run('pg_dump', ['--format=custom', `--dbname=${from.url}`]);
+    // As init.sh leaves an empty database.
+    backup = await createDatabase(servicesTemplate);
+    run('pg_restore', ['--clean', '--if-exists', '--exit-on-error', `--dbname=${backup.url}`], dump);
+    await makeNatsForget();
+    await startAll();
+    const [model] = await api.data<Model[]>('/registry');
+    expect(model!.name).toBe('Before');
+    await counted(model!.model_id, 30);
+    await record(model!.model_id, 5);
+    await counted(model!.model_id, 35);
+    const { model_id } = await register('After the dump');
+    expect((await api.send(`/registry/${model_id}`)).status).toBe(200);
+    await from.drop();
+  },
+  120_000,
+);

@@ -14,6 +14,7 @@ import { ConfigError, type ServiceConfig } from '#runtime/config.js';
 import { DatabaseModule, openDatabase } from '#runtime/database.module.js';
 import { connectionOptions } from '#runtime/nats.js';
 import { eventually } from './api.harness.js';
+import { runToEnd } from './processes.harness.js';
 import { Authority, type Certificate, openssl } from './certificates.harness.js';
 
 let directory: string;
@@ -99,6 +100,15 @@ describeTls('NATS over TLS', () => {
   it('is refused by a server that asks for a certificate when it has none, and with a wrong password when it has one', async () => {
     expect(await outcome({ NATS_TLS_CA: ours.caFile })).toMatch(/^refused/);
     expect(await outcome(files(), 'tls://registry:of-flags@localhost')).toMatch(/^refused.*Authorization/);
+  });
+
+  it('is what npm start uses too, when it is given the files', async () => {
+    const address = { NATS_URL: `tls://operator:wrong@localhost:${port}`, DATABASE_URL: process.env.TEST_DATABASE_URL! };
+    const start = async (given: Files): Promise<string> =>
+      (await runToEnd('standalone', { ...address, ...given, DATA_DIR: join(directory, 'data') })).output;
+    expect(await start({ ...files(), NATS_TLS_CA: strangers.caFile })).toMatch(/^NATS_URL does not work: .*certificate/);
+    // It got as far as the password.
+    expect(await start(files())).toMatch(/^NATS_URL does not work: Authorization/);
   });
 
   it('names the variable of a file that cannot be read, or that is given alone', async () => {
