@@ -138,12 +138,12 @@ describeWith('prometheus', promtool && prometheus)('Prometheus and a running sui
     interface Targets {
       activeTargets: { scrapeUrl: string; health: string; lastError: string }[];
     }
-    const { activeTargets } = await eventually(
+    // On a busy machine a scrape may run out of time once.
+    await eventually(
       () => ask<Targets>('targets?state=active').catch((): Targets => ({ activeTargets: [] })),
-      (seen) => seen.activeTargets.length > 0 && seen.activeTargets.every(({ health }) => health !== 'unknown'),
+      (seen) => seen.activeTargets.length === targets.length && seen.activeTargets.every(({ health }) => health === 'up'),
       20_000,
     );
-    expect(activeTargets.map(({ health, lastError }) => `${health} ${lastError}`)).toEqual(targets.map(() => 'up '));
 
     interface Groups {
       groups: { rules: { name: string; health: string; lastError?: string; state?: string }[] }[];
