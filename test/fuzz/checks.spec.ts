@@ -218,6 +218,8 @@ const ofAnswers: Record<string, { good: Exchange[]; bad: Exchange[] }> = {
       told('registerModel', { body: { name: 'x', sport: null } }),
       told('registerModel', { body: { name: 7 }, status: 400, answer: refusal('INVALID_JSON') }),
       told('getModel', model),
+      told('removeFlag', { params: { flag_key: 'f' }, body: {} }),
+      told('removeFlag', { params: { flag_key: 'f' }, body: '\ufeff{}' }),
     ],
     bad: [
       told('registerModel', { body: { name: 7 } }),
@@ -228,7 +230,7 @@ const ofAnswers: Record<string, { good: Exchange[]; bad: Exchange[] }> = {
       told('registerModel'),
       told('getModel', { params: { model_id: '' } }),
       told('getModel', { ...model, query: [['surprise', '1']] }),
-      told('removeFlag', { params: { flag_key: 'f' }, body: {} }),
+      told('removeFlag', { params: { flag_key: 'f' }, body: { surprise: 1 } }),
     ],
   },
 };

@@ -47,13 +47,14 @@ export class Schemas {
   private bodyProblem({ operation, body }: Sent): string | null {
     // Nobody reads the body of a GET.
     if (operation.method === 'GET') return null;
-    const schema = operation.body?.types['application/json'];
-    if (!operation.body) return body?.length ? 'it takes no body' : null;
+    if (!body?.length) return operation.body?.required ? 'the body is missing' : null;
+    // What takes nothing takes an object without fields, too.
+    const schema = operation.body ? operation.body.types['application/json'] : {};
     if (!schema) return null;
-    if (!body?.length) return operation.body.required ? 'the body is missing' : null;
     let value: unknown;
     try {
-      value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+      // A byte order mark may stand before it: RFC 8259, 8.1.
+      value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
     } catch {
       return 'the body is no JSON';
     }
