@@ -105,9 +105,22 @@ export interface FieldProblem {
   accepted: string;
 }
 
+const maxNamed = 10;
+const maxFields = 100;
+const maxNameLength = 80;
+
+const shortened = (name: string): string => (name.length > maxNameLength ? `${name.slice(0, maxNameLength).toWellFormed()}…` : name);
+
+/** Tells 100 fields at most, so that an answer is never much larger than what it answers; `further` says how many there were beside them. */
 export function invalidInput(fields: FieldProblem[]): AppError {
-  const names = [...new Set(fields.map(({ field }) => field))].join(', ');
-  return new AppError('INVALID_INPUT', `Invalid input: ${names}`, { fields });
+  const names = [...new Set(fields.map(({ field }) => shortened(field)))];
+  const [named, others] = [names.slice(0, maxNamed).join(', '), names.length - maxNamed];
+  const told = fields.slice(0, maxFields).map((problem) => ({ ...problem, field: shortened(problem.field) }));
+  const further = fields.length - told.length;
+  return new AppError('INVALID_INPUT', `Invalid input: ${named}${others > 0 ? ` and ${others} more` : ''}`, {
+    fields: told,
+    ...(further > 0 && { further }),
+  });
 }
 
 export const modelNotFound = (model_id: string): AppError => new AppError('MODEL_NOT_FOUND', `Model ${model_id} not found`);
