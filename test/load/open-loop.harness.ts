@@ -127,7 +127,8 @@ export class OpenLoop {
 
   private shoot(shot: Shot, due_ms: number): void {
     const { kind } = shot;
-    const line = this.idle.pop();
+    // The gateway closes what was long idle.
+    const line = this.idle.pop() ?? (this.lines.size < this.most ? this.open() : undefined);
     if (line) line.send(shot, (status, retryAfter) => this.results.push({ kind, took_ms: performance.now() - due_ms, status, retryAfter }));
     else this.results.push({ kind, took_ms: 0, status: 'kept', retryAfter: false });
   }
