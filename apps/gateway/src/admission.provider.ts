@@ -10,6 +10,7 @@ import { Limits } from './limits/limits.store.js';
 import { Tokens } from './oidc/tokens.store.js';
 import { Cors } from './ofrep/cors.js';
 import { receiveOfrep } from './ofrep/ofrep-routes.provider.js';
+import { routeOf } from './route-traits.js';
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: () => void) => void;
 
@@ -34,7 +35,7 @@ export function admission(app: INestApplication, logger: Logger): Hook {
   };
 
   return (request, reply, done) => {
-    if (request.route.isPublic) {
+    if (routeOf(request).isPublic) {
       done();
       return;
     }

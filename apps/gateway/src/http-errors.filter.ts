@@ -4,6 +4,7 @@ import { AppError } from '#contracts/errors.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { Logger } from '#runtime/logger.js';
 import { ofrepErrorOf } from './ofrep/ofrep-error.js';
+import { routeOf } from './route-traits.js';
 
 const bodyLimitAccepted = 'a body of at most 768 KiB';
 
@@ -37,7 +38,7 @@ export function refusalOf(error: unknown): AppError | null {
 export function sendError(reply: FastifyReply, error: AppError): void {
   if (error.status === 503) reply.header('retry-after', '1');
   if (error.status === 429) reply.header('retry-after', String(Number(error.details?.retry_after_seconds ?? retryBusyAfter)));
-  if (reply.request.route.isOfrep) {
+  if (routeOf(reply.request).isOfrep) {
     const { status, body } = ofrepErrorOf(error, (reply.request.params as { key?: string } | undefined)?.key);
     if (body) reply.type('application/json');
     void reply.code(status).send(body ?? undefined);

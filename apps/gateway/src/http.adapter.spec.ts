@@ -51,3 +51,15 @@ describe('requests under way', () => {
     for (let request = 0; request < 10 * atOnce; request++) expect(await status('/now')).toBe(200);
   });
 });
+
+describe('a target that is no path', () => {
+  it('is not found, by whatever it is matched, and harms nobody', async () => {
+    for (const target of ['*now', '*', '*never']) {
+      const socket = await send(get(target));
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      socket.destroy();
+      expect(answer.toString()).toMatch(/^HTTP\/1.1 404 /);
+      expect(await status('/now')).toBe(200);
+    }
+  });
+});

@@ -13,7 +13,7 @@ import { jsonTextOf } from './json-text.js';
 import { Overload } from './overload.js';
 import { notTaken, shedBefore } from './overload-answer.js';
 import { RowStream } from './row-stream.js';
-import { routeTraits } from './route-traits.js';
+import { routeOf } from './route-traits.js';
 import { type RouteHandler } from './served-routes.provider.js';
 import { securityHeaders } from './security-headers.js';
 import { rowTypes } from './serves.decorator.js';
@@ -110,7 +110,6 @@ export function httpAdapter(
     },
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       // Comes before all hooks.
-      request.route = routeTraits();
       sendError(
         reply.headers(securityHeaders).header('x-request-id', request.id),
         refusalOf(error) ?? malformed('The request is not well formed'),
@@ -141,7 +140,7 @@ export function httpAdapter(
   });
   for (const [type, format] of Object.entries(rowTypes)) {
     fastify.addContentTypeParser(type, (request, payload, done) => {
-      const { path } = request.route;
+      const { path } = routeOf(request);
       if (path.endsWith('/validation/datasets')) done(null, new RowStream(format, payload));
       else if (format === 'ndjson' && path.endsWith('/inference/batch'))
         wholeBody(request.raw).then(
@@ -153,8 +152,7 @@ export function httpAdapter(
   }
   if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
-    request.route = routeTraits(request.routeOptions.url);
-    if (!request.route.isMeantToWait) overload.entered(request.raw.socket);
+    if (!routeOf(request).isMeantToWait) overload.entered(request.raw.socket);
     void reply.headers(securityHeaders).header('x-request-id', request.id);
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1')
       sendError(reply, malformed('HTTP/1.1 needs a Host', { field: 'Host', accepted: 'the host and port of the address' }));
@@ -165,7 +163,7 @@ export function httpAdapter(
     }
   });
   fastify.addHook('onResponse', (request, reply, done) => {
-    const { path: route, isMeantToWait } = request.route;
+    const { path: route, isMeantToWait } = routeOf(request);
     if (!isMeantToWait) overload.left(request.raw.socket);
     telemetry.httpRequests.observe(reply.elapsedTime / 1000, request.method, route, reply.statusCode);
     logger.info('request', {

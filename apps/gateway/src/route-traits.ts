@@ -1,9 +1,10 @@
+import { type FastifyRequest } from 'fastify';
 import { isEventsRoute, isOfrepRoute } from './ofrep/ofrep-paths.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Of the route that the router matched: no spelling of a path can pass for another one. */
-    route: RouteTraits;
+    /** See `routeOf`. */
+    route?: RouteTraits;
   }
 }
 
@@ -33,7 +34,7 @@ const meantToWait = /\/(ofrep\/v1\/events|validation\/(run|nightly|datasets)|fla
 const known = new Map<string, RouteTraits>();
 
 /** Of a route's path as it was declared, of which there are as many as routes: they are remembered. */
-export function routeTraits(path = '(none)'): RouteTraits {
+function routeTraits(path = '(none)'): RouteTraits {
   let traits = known.get(path);
   if (!traits) {
     traits = {
@@ -47,3 +48,6 @@ export function routeTraits(path = '(none)'): RouteTraits {
   }
   return traits;
 }
+
+/** Of the route that the router matched: no spelling of a path can pass for another one. Looked up once for each request. */
+export const routeOf = (request: FastifyRequest): RouteTraits => (request.route ??= routeTraits(request.routeOptions?.url));

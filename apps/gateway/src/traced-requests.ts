@@ -1,7 +1,7 @@
 import { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { traceHeader } from '#runtime/trace-context.js';
 import { type Span, type Tracing } from '#runtime/tracing.js';
-import { routeTraits } from './route-traits.js';
+import { routeOf } from './route-traits.js';
 
 /** What Kubernetes and Prometheus ask every few seconds. */
 const untraced = new Set(['/livez', '/readyz', '/metrics']);
@@ -13,7 +13,7 @@ const untraced = new Set(['/livez', '/readyz', '/metrics']);
 export function traceRequests(fastify: FastifyInstance, tracing: Tracing): void {
   const spans = new WeakMap<FastifyRequest, Span>();
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { path } = routeTraits(request.routeOptions.url);
+    const { path } = routeOf(request);
     const given = request.headers[traceHeader];
     if (!untraced.has(path)) {
       const attributes = { 'http.request.method': request.method, 'http.route': path, 'emr.request_id': request.id };

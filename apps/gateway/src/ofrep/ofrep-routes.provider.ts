@@ -8,6 +8,7 @@ import { KeyGuard } from '../key.guard.js';
 import { type RouteHandler } from '../served-routes.provider.js';
 import { type Cors } from './cors.js';
 import { ofrepBy } from './ofrep.decorator.js';
+import { routeOf } from '../route-traits.js';
 
 /** What a handler of OFREP is: it answers by itself, at once or later. */
 type OfrepHandler = (request: FastifyRequest, reply: FastifyReply, actor: Actor) => Promise<void> | void;
@@ -43,7 +44,7 @@ export function receiveOfrep(guard: KeyGuard, cors: Cors, request: FastifyReques
     void reply.code(204).headers(preflight).send();
     return true;
   }
-  const { isOfrep, isEvents } = request.route;
+  const { isOfrep, isEvents } = routeOf(request);
   if (!isOfrep) return false;
   const allowed = cors.headersFor(headers.origin);
   if (allowed) reply.headers(allowed);

@@ -16,6 +16,7 @@ import { FlagStreams } from './flag-streams.store.js';
 import { ofrepRoots } from './ofrep-paths.js';
 import { ServesOfrep } from './ofrep.decorator.js';
 import { positionFrom } from './position.js';
+import { routeOf } from '../route-traits.js';
 
 const contentType = 'application/json; charset=utf-8';
 /** So long a client that was told of a change elsewhere waits for it to come here. */
@@ -77,7 +78,7 @@ export class OfrepController {
     void reply
       .code(200)
       .header('content-type', contentType)
-      .send(`{"flags":[${answers.join(',')}],"eventStreams":${this.streamsFor(key_id, request.route.path)}}`);
+      .send(`{"flags":[${answers.join(',')}],"eventStreams":${this.streamsFor(key_id, routeOf(request).path)}}`);
   }
 
   /** Server-sent events: when to ask for all flags anew, and what was missed since `Last-Event-ID`. */
