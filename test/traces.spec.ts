@@ -89,7 +89,7 @@ beforeAll(async () => {
   });
   await api.data('/validation/run', { method: 'POST', body: { model_id }, headers: traced(traces.run) });
   // What is sent last of all.
-  const last = ['process emr.ev.inference', 'process emr.jobs.validation.run', 'GET /api/models/enterprise/registry'];
+  const last = ['process emr.ev.inference', 'run validation', 'GET /api/models/enterprise/registry'];
   const isThere = (name: string): boolean => receiver.spans.some((span) => span.name === name);
   await eventually(
     () => Promise.resolve(last.filter((name) => !isThere(name))),
@@ -141,15 +141,15 @@ it('goes on with an inference over JetStream to the service that counts it', () 
 });
 
 it('links what is done with a validation run to the request for it, which does not wait', () => {
-  const sent = only(traces.run, 'send emr.jobs.validation.run', 4);
-  const done = receiver.spans.filter(({ name }) => name === 'process emr.jobs.validation.run');
+  const asked = only(traces.run, /validation.*start/, 2);
+  const done = receiver.spans.filter(({ name }) => name === 'run validation');
   expect(done.map(({ service, links }) => ({ service, links }))).toEqual([
-    { service: 'emr-validation', links: [{ trace_id: sent.trace_id, span_id: sent.span_id }] },
+    { service: 'emr-validation', links: [{ trace_id: asked.trace_id, span_id: asked.span_id }] },
   ]);
 });
 
 it('goes on to the model that a run asks, of whose address the span has the host alone', () => {
-  const [{ trace_id }] = receiver.spans.filter(({ name }) => name === 'process emr.jobs.validation.run') as [ReceivedSpan];
+  const [{ trace_id }] = receiver.spans.filter(({ name }) => name === 'run validation') as [ReceivedSpan];
   const called = receiver.trace(trace_id).filter(({ name, kind }) => name === 'POST' && kind === 3);
   expect(called.map(({ service, attributes }) => ({ service, attributes }))).toEqual([
     {
@@ -161,7 +161,7 @@ it('goes on to the model that a run asks, of whose address the span has the host
 });
 
 it('is named by the messages that a change and a run lead to, also where they were stored first', async () => {
-  const [{ trace_id: run }] = receiver.spans.filter(({ name }) => name === 'process emr.jobs.validation.run') as [ReceivedSpan];
+  const [{ trace_id: run }] = receiver.spans.filter(({ name }) => name === 'run validation') as [ReceivedSpan];
   const expected = [
     [traces.registration.trace_id, '$KV.emr_models.'],
     [traces.batch.trace_id, '$KV.emr_idempotency.'],

@@ -149,7 +149,8 @@ export class RunClaims {
     await manager.insert(FactEntity, {
       subject: subjectOfRun(event),
       event: eventOf(run, event, new Date().toISOString()),
-      traceparent: currentTrace(),
+      // What is being run is told as a part of what asked for it; who claims it was only woken.
+      traceparent: run.work?.traceparent ?? currentTrace(),
     });
   }
 }

@@ -3,8 +3,6 @@ import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@
 import { type RunRef, runQueue } from '#contracts/validation.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
-import { Telemetry } from '#runtime/telemetry.js';
-import { placeOf, traceHeader } from '#runtime/trace-context.js';
 import { currentSpan } from '#runtime/tracing.js';
 import { RunExecutor } from './run.executor.js';
 import { ensureRunQueue } from './run-queue.stream.js';
@@ -37,7 +35,6 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly nats: Nats,
     private readonly config: ValidationConfig,
     private readonly logger: Logger,
-    private readonly telemetry: Telemetry,
   ) {
     nats.onReconnect(() => this.messages?.stop());
   }
@@ -99,20 +96,12 @@ export class RunQueue implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private take(message: JsMsg): void {
-    const place = placeOf(message.headers?.get(traceHeader));
-    // Linked, since whoever asked for the run has long been answered.
-    const span =
-      place && this.telemetry.tracing?.begin({ name: `process ${runQueue.subject}`, role: 'consumer', attributes, links: [place] });
-    const attend = (): Promise<void> => this.attend(message);
-    const work = (span ? span.run(attend) : attend())
+    const work = this.attend(message)
       .catch((error: unknown) => {
         this.logger.failure('Could not look after a message of the queue of runs', error);
         message.nak(maxDelayMs);
       })
-      .finally(() => {
-        span?.end();
-        this.inHand.delete(work);
-      });
+      .finally(() => this.inHand.delete(work));
     this.inHand.add(work);
   }
 

@@ -20,6 +20,8 @@ export interface RunWork {
   model: Model;
   /** In the order of the outcomes. */
   cases: { test_case_id: string; revision: number }[];
+  /** What asked for the run; null where nothing is traced. Absent in rows of earlier versions. */
+  traceparent?: string | null;
 }
 
 @Entity('runs')

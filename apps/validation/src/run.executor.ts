@@ -6,6 +6,8 @@ import { runAs } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Readiness } from '#runtime/probes.js';
 import { Telemetry } from '#runtime/telemetry.js';
+import { placeOf } from '#runtime/trace-context.js';
+import { type Span } from '#runtime/tracing.js';
 import { CasesExecutor } from './cases.executor.js';
 import { BaselinesStore } from './comparing/baselines.store.js';
 import { ComparisonExecutor } from './comparing/comparison.executor.js';
@@ -50,7 +52,7 @@ export class RunExecutor implements OnModuleDestroy {
     private readonly logger: Logger,
     private readonly readiness: Readiness,
     notices: RunNotices,
-    telemetry: Telemetry,
+    private readonly telemetry: Telemetry,
   ) {
     telemetry.gauge('emr_validation_runs_in_hand', 'Validation runs that this replica runs now.', () => [
       { labels: {}, value: this.working.size },
@@ -118,8 +120,24 @@ export class RunExecutor implements OnModuleDestroy {
     }
   }
 
-  /** Never throws: an attempt that fails is as good as one whose process died, and its lease runs out. */
   private async work(run: ClaimedRun, callOff: AbortController): Promise<void> {
+    const span = this.spanOf(run);
+    const attempt = (): Promise<void> => this.attempt(run, callOff);
+    await (span ? span.run(attempt) : attempt());
+    span?.end();
+    this.working.delete(run.run_id);
+    void this.fill();
+  }
+
+  /** Linked, since whoever asked for the run has long been answered. */
+  private spanOf({ run_id, work }: ClaimedRun): Span | undefined {
+    const place = placeOf(work.traceparent ?? undefined);
+    const attributes = { 'emr.run_id': run_id };
+    return place ? this.telemetry.tracing?.begin({ name: 'run validation', role: 'internal', attributes, links: [place] }) : undefined;
+  }
+
+  /** Never throws: an attempt that fails is as good as one whose process died, and its lease runs out. */
+  private async attempt(run: ClaimedRun, callOff: AbortController): Promise<void> {
     const { signal } = callOff;
     let done = 0;
     let told = 0;
@@ -143,8 +161,6 @@ export class RunExecutor implements OnModuleDestroy {
       clearInterval(beating);
     }
     if (signal.aborted) await this.giveBack(run);
-    this.working.delete(run.run_id);
-    void this.fill();
   }
 
   private async judged(run: ClaimedRun, { signal, judged }: { signal: AbortSignal; judged: () => void }): Promise<RunEntity> {

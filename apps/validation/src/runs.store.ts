@@ -5,6 +5,7 @@ import { AppError } from '#contracts/errors.js';
 import { type Model } from '#contracts/registry.js';
 import { type FinishedRun, type HistoryEntry, type RequestName, type RunTrigger } from '#contracts/validation.js';
 import { currentCaller } from '#runtime/caller.js';
+import { currentTrace } from '#runtime/tracing.js';
 import { RunEntity } from './run.entity.js';
 import { type TestCaseEntity } from './test-case.entity.js';
 
@@ -156,7 +157,12 @@ const waitingRun = ({ model, cases, trigger, nightly_id, request }: AskedRun): R
   lease_until: null,
   attempt: 0,
   lost: 0,
-  work: { caller: currentCaller(), model, cases: cases.map(({ test_case_id, revision }) => ({ test_case_id, revision })) },
+  work: {
+    caller: currentCaller(),
+    model,
+    cases: cases.map(({ test_case_id, revision }) => ({ test_case_id, revision })),
+    traceparent: currentTrace(),
+  },
   total_tests: cases.length,
   done_tests: 0,
   passed_tests: 0,
