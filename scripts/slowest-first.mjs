@@ -1,4 +1,6 @@
-// Jest's order of spec files. It knows how long a file takes only after it has run once; in a fresh clone the longest would come last, alone.
+import { BaseSequencer } from 'vitest/node';
+
+// Vitest's order of spec files. It knows how long a file takes only after it has run once; in a fresh clone the longest would come last, alone.
 const slowest = [
   // Not slow, but several times slower in a worker whose earlier files have left promise hooks on.
   'apps/metrics/src/ingest/ingest.simulation.spec.ts',
@@ -22,16 +24,8 @@ function place(path) {
   return known >= 0 ? known : slowest.length + (path.includes('/test/') ? 0 : 1);
 }
 
-export default class SlowestFirst {
-  sort(tests) {
-    return [...tests].sort((a, b) => place(a.path) - place(b.path));
-  }
-
-  allFailedTests(tests) {
-    return tests;
-  }
-
-  cacheResults() {
-    // The order does not depend on earlier runs.
+export default class SlowestFirst extends BaseSequencer {
+  async sort(files) {
+    return [...files].sort((a, b) => place(a.moduleId) - place(b.moduleId));
   }
 }

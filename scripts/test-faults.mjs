@@ -32,21 +32,15 @@ const files = readdirSync('test/faults').filter((file) => file.endsWith('.spec.t
 const file = files.find((name) => name === `${only}.spec.ts`);
 const chosen = file ? [`test/faults/${file}`] : ['test/faults/', ...(only ? ['--testNamePattern', only] : [])];
 console.log(`seed ${seed}, ${seconds} s a disturbance`);
-// What a preparation that failed has left open ends with it: a run of many seeds goes on to the next.
-const jest = [
-  '--experimental-vm-modules',
-  '--no-warnings',
-  'node_modules/jest/bin/jest.js',
-  '--runInBand',
-  '--verbose',
-  '--forceExit',
-  ...chosen,
-];
 if (logs) mkdirSync(logs, { recursive: true });
-const { status } = spawnSync(process.execPath, jest, {
-  stdio: 'inherit',
-  env: { ...process.env, FAULTS_SEED: String(seed), FAULTS_SECONDS: String(seconds), ...(logs && { FAULTS_LOGS: resolve(logs) }) },
-});
+const { status } = spawnSync(
+  process.execPath,
+  ['node_modules/vitest/vitest.mjs', 'run', '--no-file-parallelism', '--reporter=verbose', ...chosen],
+  {
+    stdio: 'inherit',
+    env: { ...process.env, FAULTS_SEED: String(seed), FAULTS_SECONDS: String(seconds), ...(logs && { FAULTS_LOGS: resolve(logs) }) },
+  },
+);
 if (status !== 0)
   console.log(`The same again: npm run test:faults -- --seed ${seed} --seconds ${seconds}${only ? ` --only '${only}'` : ''}`);
 process.exit(status ?? 1);

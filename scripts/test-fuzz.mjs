@@ -24,8 +24,7 @@ if (Number.isNaN(seed) || !(requests >= 1) || !/^[\d:]*$/.test(path ?? '')) {
 checkNode();
 install();
 console.log(`seed ${seed}, ${path ? `path ${path}` : `${requests} requests`}`);
-const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--runInBand', 'test/fuzz/fuzz.spec.ts'];
-const { status } = spawnSync(process.execPath, jest, {
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/fuzz/fuzz.spec.ts'], {
   stdio: 'inherit',
   env: { ...process.env, FUZZ_SEED: String(seed), FUZZ_REQUESTS: String(requests), ...(path && { FUZZ_PATH: path }) },
 });

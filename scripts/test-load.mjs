@@ -29,7 +29,9 @@ if (Number.isNaN(seconds + rate)) {
 
 checkNode();
 install();
-const jest = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--runInBand', `test/load/${name}.spec.ts`];
 const env = { ...process.env, LOAD_SECONDS: String(seconds), LOAD_RATE: String(rate) };
-const { status } = spawnSync(process.execPath, jest, { stdio: 'inherit', env });
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', `test/load/${name}.spec.ts`], {
+  stdio: 'inherit',
+  env,
+});
 process.exit(status ?? 1);

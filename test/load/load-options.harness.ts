@@ -4,5 +4,5 @@ export const loadSeconds = Number(process.env.LOAD_SECONDS);
 /** Requests a second of a soak; well below what two cores can answer, and far above what one client asks. */
 export const loadRate = Number(process.env.LOAD_RATE ?? 100);
 
-/** Figures, for whoever reads; past jest, which would add where it was said. */
+/** Figures, for whoever reads; past Vitest, which would add where it was said. */
 export const say = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 /**
- * Jest's global set-up: one PostgreSQL and one nats-server for all spec files, at TEST_DATABASE_URL and TEST_NATS_URL. They are started from
+ * Vitest's global set-up: one PostgreSQL and one nats-server for all spec files, at TEST_DATABASE_URL and TEST_NATS_URL. They are started from
  * dist, which is therefore brought up to date first.
  */
 export default async function startServers() {
   await promisify(execFile)(process.execPath, ['scripts/build.mjs']);
-  const { startTestServers } = await import('#testing/test-servers.js');
+  const { startTestServers, stopTestServers } = await import('#testing/test-servers.js');
   await startTestServers();
+  return stopTestServers;
 }

@@ -1,8 +1,9 @@
 import startServers from './servers.mjs';
 
-/** Jest's global set-up of the stories: the servers, and the suite that those stories share which need none of their own. */
+/** Vitest's global set-up of the stories: the servers, and the suite that those stories share which need none of their own. */
 export default async function startStories() {
-  await startServers();
+  const stop = await startServers();
   const { startCompanion } = await import('#testing/test-servers.js');
   startCompanion('test/story-suite.mjs');
+  return stop;
 }

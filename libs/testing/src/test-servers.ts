@@ -17,11 +17,11 @@ let stop: (() => Promise<void>) | undefined;
 let companion: ChildProcess | undefined;
 
 /**
- * Starts what the spec files share, in a directory of its own, and names it in this process's environment, which jest's workers inherit. Started
- * already: does nothing.
+ * Starts what the spec files share, in a directory of its own, and names it in this process's environment, which Vitest's workers inherit. Started
+ * already, also by another instance of this module: does nothing.
  */
 export async function startTestServers(): Promise<void> {
-  if (stop) return;
+  if (process.env.TEST_SERVERS_DIR) return;
   await removeDeadRuns();
   const directory = await mkdtemp(join(tmpdir(), prefix));
   const release = claimDirectory(directory);

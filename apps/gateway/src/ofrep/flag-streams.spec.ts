@@ -33,7 +33,7 @@ const live = new Set(['key', 'other']);
 let streams: FlagStreams;
 
 beforeEach(() => {
-  import.meta.jest.useFakeTimers();
+  vi.useFakeTimers();
   const known = { flags, evaluators } as unknown as KnownFlags;
   const guard = { onChange: () => undefined, isLive: (key_id: string) => live.has(key_id) } as unknown as KeyGuard;
   streams = new FlagStreams(known, guard);
@@ -41,7 +41,7 @@ beforeEach(() => {
 afterEach(() => {
   streams.onModuleDestroy();
   changes.length = 0;
-  import.meta.jest.useRealTimers();
+  vi.useRealTimers();
 });
 
 function open(key_id = 'key', reads = true): Client {
@@ -54,7 +54,7 @@ function open(key_id = 'key', reads = true): Client {
 async function change(): Promise<void> {
   flags.latest = { sequence: flags.latest.sequence + 1, at_ms: 1_000 };
   changes[0]!();
-  await import.meta.jest.advanceTimersByTimeAsync(50);
+  await vi.advanceTimersByTimeAsync(50);
 }
 
 it('refuses the stream of a key that holds a thousand, until one of them ends, and no other key’s', async () => {
@@ -62,7 +62,7 @@ it('refuses the stream of a key that holds a thousand, until one of them ends, a
   expect(() => open()).toThrow(expect.objectContaining({ code: 'TOO_MANY_REQUESTS' }) as Error);
   open('other');
   held[0]!.destroy();
-  await import.meta.jest.advanceTimersByTimeAsync(0);
+  await vi.advanceTimersByTimeAsync(0);
   expect(() => open()).not.toThrow();
 });
 
@@ -86,7 +86,7 @@ it('gives a client up that does not read, once 64 KiB wait for it, and tells the
 it('ends the streams of a key that has expired at the next heartbeat, which says nothing to the others', async () => {
   const [ended, goesOn] = [open(), open('other')];
   live.delete('key');
-  await import.meta.jest.advanceTimersByTimeAsync(15_000);
+  await vi.advanceTimersByTimeAsync(15_000);
   live.add('key');
   expect([ended.writableEnded, goesOn.writableEnded]).toEqual([true, false]);
   expect(goesOn.text.endsWith('\n\n:\n\n')).toBe(true);

@@ -1,5 +1,0 @@
-/** Jest's global tear-down. */
-export default async function stopServers() {
-  const { stopTestServers } = await import('#testing/test-servers.js');
-  await stopTestServers();
-}
