@@ -7,7 +7,10 @@ const root = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '');
 /** What no project holds: built files. */
 const built = ['**/node_modules/**', 'dist/**'];
 
-/** Unit tests use nothing; service and story tests share one PostgreSQL and one nats-server that global set-up starts. */
+/** Of one service or library; the others are stories of the whole suite. */
+const serverTests = ['{apps,libs}/**/*.service.spec.ts', 'apps/**/*.handlers.spec.ts'];
+
+/** Unit tests use nothing; the others share one PostgreSQL and one nats-server, and stories a suite, which global set-up starts. */
 export default defineConfig({
   resolve: {
     alias: [
@@ -21,7 +24,7 @@ export default defineConfig({
     // The files of a worker share what they import: compiling all of it anew for each was half of what the tests cost.
     isolate: false,
     // More than the two cores that are reckoned with: the longest files wait most of their time.
-    maxWorkers: 4,
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     sequence: { sequencer: SlowestFirst },
@@ -31,26 +34,17 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{apps,libs,bench,examples}/**/*.spec.ts'],
-          exclude: [...built, '**/*.handlers.spec.ts', '**/*.service.spec.ts'],
+          exclude: [...built, ...serverTests],
         },
       },
       {
         extends: true,
         test: {
-          name: 'service',
-          include: ['apps/**/*.handlers.spec.ts', '{apps,libs}/**/*.service.spec.ts'],
-          exclude: built,
-          globalSetup: 'test/setup/servers.mjs',
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'story',
-          include: ['test/**/*.spec.ts'],
+          name: 'server',
+          include: ['test/**/*.spec.ts', ...serverTests],
           // What is measured by the clock says nothing beside other tests: `npm run test:load` has the machine for itself.
           exclude: [...built, ...(process.env.LOAD_SECONDS ? [] : ['test/load/{overload,soak}.spec.ts'])],
-          globalSetup: 'test/setup/stories.mjs',
+          globalSetup: 'test/setup/servers.mjs',
         },
       },
     ],

@@ -99,7 +99,7 @@ describe(`with seed ${seed}`, () => {
 
 describe(`PostgreSQL, with seed ${seed}`, () => {
   /** Sessions of the replicas that are in the middle of a transaction. */
-  const busy = "SELECT pid FROM pg_stat_activity WHERE application_name = 'emr-metrics' AND xact_start IS NOT NULL AND state <> 'idle'";
+  const busy = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'emr-metrics%' AND xact_start IS NOT NULL AND state <> 'idle'";
   const backends = 2;
   it(
     'kills a session in the middle of its transaction, and restarts itself for it: nothing is lost or doubled',
@@ -133,7 +133,7 @@ describe(`PostgreSQL, with seed ${seed}`, () => {
       let ended = 0;
       for (const until = Date.now() + lastingMs(terminating); Date.now() < until;) {
         await sleep(random.whole(5, 200));
-        const gone = await suite.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'emr-metrics'");
+        const gone = await suite.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'emr-metrics%'");
         ended += gone.length;
       }
       await traffic.finish();

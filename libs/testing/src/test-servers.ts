@@ -18,10 +18,10 @@ let companion: ChildProcess | undefined;
 
 /**
  * Starts what the spec files share, in a directory of its own, and names it in this process's environment, which Vitest's workers inherit. Started
- * already, also by another instance of this module: does nothing.
+ * already: does nothing.
  */
 export async function startTestServers(): Promise<void> {
-  if (process.env.TEST_SERVERS_DIR) return;
+  if (stop) return;
   await removeDeadRuns();
   const directory = await mkdtemp(join(tmpdir(), prefix));
   const release = claimDirectory(directory);
