@@ -24,7 +24,7 @@ export default defineConfig({
     // The files of a worker share what they import: compiling all of it anew for each was half of what the tests cost.
     isolate: false,
     // More than the two cores that are reckoned with: the longest files wait most of their time.
-    maxWorkers: 3,
+    maxWorkers: 4,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     sequence: { sequencer: SlowestFirst },

@@ -223,7 +223,11 @@ describe('an alert', () => {
     expect(told()).toEqual([]);
     expect(await factsOf(model_id)).toEqual([]);
     await api.data(`/alerts/silences/${silence.silence_id}`, { method: 'DELETE' });
-    await eventually(() => Promise.resolve(told()), ({ length }) => length === 1, 20_000);
+    await eventually(
+      () => Promise.resolve(told()),
+      ({ length }) => length === 1,
+      20_000,
+    );
     expect(parsed(told()[0]!)).toMatchObject({ notices: [{ transition: 'firing', alert: { model_id, silenced: false } }] });
   }, 60_000);
 

@@ -20,7 +20,7 @@ import { freePort } from '#embedded/ports.js';
 import { type DatabaseRole } from '#embedded/postgres-roles.js';
 import { connectTo, lastingPort, ownNats, type OwnNats } from '#testing/nats.js';
 import { Api, eventually } from '../api.harness.js';
-import { logsDirectory } from './seed.harness.js';
+import { logsDirectory, promisedMs } from './seed.harness.js';
 import { killablePostgres, type Postgres, sharedPostgres } from './postgres.harness.js';
 import { TcpProxy } from './tcp-proxy.harness.js';
 
@@ -192,7 +192,7 @@ export class FaultSuite {
   }
 
   /** Throws after `withinMs`, and at once when the process has ended by itself. */
-  async ready(name: string, withinMs = 30_000): Promise<void> {
+  async ready(name: string, withinMs = promisedMs(30_000)): Promise<void> {
     const look = async (): Promise<string> => {
       const code = this.children.get(name)?.exitCode;
       if (typeof code === 'number') throw new Error(`${name} has ended with ${code}; it said: ${this.said.get(name) ?? 'nothing'}`);
@@ -229,7 +229,7 @@ export class FaultSuite {
         return String(error);
       }
     };
-    await eventually(look, (seen) => typeof seen === 'object' && seen.num_pending === 0 && seen.num_ack_pending === 0, 30_000);
+    await eventually(look, (seen) => typeof seen === 'object' && seen.num_pending === 0 && seen.num_ack_pending === 0, promisedMs(30_000));
     // A replica may still hold second copies of what another one has acknowledged: counting them again would show only after them.
     await eventually(
       () => this.rows<{ quiet: boolean }>("SELECT coalesce(now() - max(seen_at) > '700 ms', true) AS quiet FROM metrics.ingest_ledger"),

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { FaultSuite } from './fault-suite.harness.js';
 import { shortened } from './history.harness.js';
 import { tickSeconds } from './running.harness.js';
-import { carryOut, isLong, lastingMs, Random, schedule, seed, timeoutMs } from './seed.harness.js';
+import { carryOut, isLong, lastingMs, promisedMs, Random, schedule, seed, timeoutMs } from './seed.harness.js';
 import { SmallDisk, whyNoDisk } from './small-disk.harness.js';
 import { type Asked, type Disturbance } from './suite-history.harness.js';
 import { Workload } from './workload.harness.js';
@@ -18,7 +18,7 @@ const gateways = ['gateway', 'gateway-b'];
 const names = pairs.flat();
 /** What a client's balancer takes to notice that a gateway is back or gone. */
 const noticeMs = 1_500;
-const backWithinMs = 15_000;
+const backWithinMs = promisedMs(15_000);
 /** Askers give a service up after 2 s, see libs/contracts; a service its database sooner. */
 const slowMs = 1_500;
 
