@@ -108,7 +108,10 @@ export class FaultSuite {
       const names = ['registry', 'flags', 'gateway', ...replicas];
       await Promise.all(names.map((name) => suite.run(name)));
       suite.api = new Api(`${suite.rootOf('gateway')}/api/models/enterprise`, suite.key);
-      await Promise.all(names.map((name) => suite.ready(name, startWithinMs)));
+      const started = await Promise.allSettled(names.map((name) => suite.ready(name, startWithinMs)));
+      // Who waits for whom is seen from all of them.
+      const late = started.flatMap((one) => (one.status === 'rejected' ? [(one.reason as Error).message] : []));
+      if (late.length) throw new Error(late.join('\n'));
       return suite;
     } catch (error) {
       await suite.close();
@@ -162,6 +165,11 @@ export class FaultSuite {
     return this.children.get(name)!.pid!;
   }
 
+  /** To its standard error, in all its starts. */
+  saidBy(name: string): string {
+    return this.said.get(name) ?? '';
+  }
+
   signal(name: string, signal: NodeJS.Signals): void {
     this.children.get(name)?.kill(signal);
   }
@@ -195,14 +203,14 @@ export class FaultSuite {
   async ready(name: string, withinMs = promisedMs(30_000)): Promise<void> {
     const look = async (): Promise<string> => {
       const code = this.children.get(name)?.exitCode;
-      if (typeof code === 'number') throw new Error(`${name} has ended with ${code}; it said: ${this.said.get(name) ?? 'nothing'}`);
+      if (typeof code === 'number') throw new Error(`${name} has ended with ${code}; it said: ${this.saidBy(name) || 'nothing'}`);
       return fetch(`${this.rootOf(name)}/readyz`).then(
         (response) => response.text(),
         (error: Error) => error.message,
       );
     };
     await eventually(look, (answer) => answer.startsWith('{"ready":true'), withinMs).catch((error: unknown) => {
-      throw new Error(`${name} is not ready`, { cause: error });
+      throw new Error(`${name} is not ready: ${(error as Error).message}`);
     });
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { type FaultSuite } from '../faults/fault-suite.harness.js';
 import { handlesOf } from './handles.harness.js';
+import { inspectorOf, liveBytes } from './live-heap.harness.js';
 import { type Sample } from './soak-verdict.harness.js';
 
 const bytesOf = (status: string): number => Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) * 1_024;
@@ -11,7 +12,7 @@ export const memoryOf = (pid: number): number => bytesOf(readFileSync(`/proc/${p
 const portOf = (url: string): number => Number(new URL(url).port);
 
 /**
- * Memory, open files and sockets, timers, and the event loop's lag of a process of the suite, as it is now. Linux alone tells of the first two.
+ * Memory, open files and sockets, timers, and the event loop's lag of a process of the suite, which is inspected, as it is now. Linux alone tells of the first two.
  * Of its clients those `connections` are left out that the generator of the load has.
  */
 export async function sampleOf(suite: FaultSuite, name: string, connections: () => number): Promise<Sample> {
@@ -25,6 +26,7 @@ export async function sampleOf(suite: FaultSuite, name: string, connections: () 
     name,
     at_ms: Date.now(),
     memory_bytes: memoryOf(pid),
+    live_bytes: await liveBytes(inspectorOf(suite.saidBy(name))),
     handles: { ...handles, clients: (handles.clients ?? 0) - connections(), timers: read('emr_nodejs_active_resources', 'type="Timeout"') },
     lag_ms: read('emr_nodejs_eventloop_lag_p99_seconds') * 1_000,
   };

@@ -1,11 +1,13 @@
 import { loadRate as perSecond, loadSeconds, say } from './load-options.harness.js';
+import { inspected } from './live-heap.harness.js';
 import { type LoadSuite, startLoadSuite } from './load-suite.harness.js';
 import { OpenLoop, quantile } from './open-loop.harness.js';
 import { sampleOf } from './process-watch.harness.js';
 import { megabytes, type Sample, type Verdict, verdictOf } from './soak-verdict.harness.js';
 
 const lastingMs = loadSeconds * 1_000;
-const sampleEveryMs = Math.min(10_000, lastingMs / 8);
+/** Not more often: each sample takes a full collection. */
+const sampleEveryMs = Math.min(20_000, lastingMs / 8);
 const names = ['gateway', 'registry', 'metrics', 'validation', 'flags'];
 
 const connectionsAtMost = 100;
@@ -13,15 +15,15 @@ const connectionsAtMost = 100;
 let load: LoadSuite;
 beforeAll(async () => {
   // A machine that is busy with something else is no overload: overload.spec.ts is about that.
-  load = await startLoadSuite({ OVERLOAD_AFTER_MS: '0' });
+  load = await startLoadSuite({ OVERLOAD_AFTER_MS: '0', NODE_OPTIONS: inspected });
 }, 60_000);
 afterAll(() => load?.suite.close());
 
-const told = ({ name, growth_bytes, memory_bytes, handles, lag_ms, wrong }: Verdict): string =>
+const told = ({ name, growth_bytes, memory_bytes, live_bytes, handles, lag_ms, wrong }: Verdict): string =>
   [
     name.padEnd(10),
     `memory ${memory_bytes.map(megabytes).join(' -> ')}`,
-    growth_bytes === null ? 'too short for its growth' : `${megabytes(growth_bytes)} a minute`,
+    `held ${live_bytes.map(megabytes).join(' -> ')}, ${growth_bytes === null ? 'too short for its growth' : `${megabytes(growth_bytes)} a minute`}`,
     `handles: ${Object.entries(handles)
       .map(([kind, [begin, end]]) => `${kind} ${begin}${end === begin ? '' : ` -> ${end}`}`)
       .join(', ')}`,
