@@ -110,10 +110,14 @@ describe(`the whole suite, with seed ${seed}`, () => {
       await workload.stop();
       expect([...codes].filter(([, code]) => code !== 0)).toEqual([]);
       const during = (ms: number): string => restarts.findLast(({ at_ms }) => at_ms <= ms)?.name ?? 'the start';
-      // A machine that is too busy to answer in time, or to store, is nobody's fault as long as what is known is answered. That nobody
-      // listens, as where the last replica goes before the next one is ready, would be told at once.
+      // A machine that is too busy to answer in time, or to store, is nobody's fault as long as what is known is answered; where there are no
+      // other tests beside this one, as long as all that is read is. That nobody listens, as where the last replica goes before the next one is
+      // ready, would be told at once.
       const isSlow = ({ kind, code, took_ms, projected }: Asked): boolean =>
-        !projected && code === 'SERVICE_UNAVAILABLE' && (took_ms >= slowMs || kind.startsWith('POST inference'));
+        !projected &&
+        !(isLong && kind.startsWith('GET ')) &&
+        code === 'SERVICE_UNAVAILABLE' &&
+        (took_ms >= slowMs || kind.startsWith('POST inference'));
       const failed = workload.asked.filter((one) => one.status !== 200 && !one.expected.includes(one.code ?? '') && !isSlow(one));
       const told = failed.map(({ kind, request_id, gateway, status, code, began_ms, took_ms }) => {
         return `${kind} at ${gateway}: ${status} ${code} in ${took_ms} ms, while ${during(began_ms)} was restarted (${request_id})`;
