@@ -38,14 +38,16 @@ describe('a steady load', () => {
       const loop = new OpenLoop(load.port, load.shots, connectionsAtMost);
       const samples = new Map<string, Sample[]>(names.map((name) => [name, []]));
       const connections: number[] = [];
+      let looking = Promise.resolve();
       const look = async (): Promise<void> => {
         connections.push(loop.connections);
         for (const name of names)
           samples.get(name)!.push(await sampleOf(load.suite, name, () => (name === 'gateway' ? loop.connections : 0)));
       };
-      const watch = setInterval(() => void look(), sampleEveryMs);
+      const watch = setInterval(() => (looking = looking.then(look)), sampleEveryMs);
       const answered = await loop.run(perSecond, lastingMs);
       clearInterval(watch);
+      await looking;
       const verdicts = [...samples.values()].map(verdictOf);
       const p99 = quantile(
         answered.map(({ took_ms }) => took_ms),
