@@ -44,7 +44,9 @@ describe('a steady load', () => {
         for (const name of names)
           samples.get(name)!.push(await sampleOf(load.suite, name, () => (name === 'gateway' ? loop.connections : 0)));
       };
-      const watch = setInterval(() => (looking = looking.then(look)), sampleEveryMs);
+      const watch = setInterval(() => {
+        looking = looking.then(look);
+      }, sampleEveryMs);
       const answered = await loop.run(perSecond, lastingMs);
       clearInterval(watch);
       await looking;
