@@ -215,6 +215,21 @@ describe('a request that Node would refuse by itself', () => {
   });
 });
 
+describe('a request for what is no path', () => {
+  it.each(['*', '*x', 'registry', '?', '//', '/%', '%zz', '\\'])('for %s is answered in the envelope', async (target) => {
+    const socket = await connected(suite.suite.gateway.port);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${suite.admin_key}\r\nConnection: close\r\n\r\n`);
+    const answer = await everythingOf(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 (400|404) /);
+    expect(answer).toMatch(/^x-content-type-options: nosniff\r$/im);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+      success: false,
+      data: null,
+      error: { code: expect.any(String) as string },
+    });
+  });
+});
+
 describe('query parameters', () => {
   it.each([
     ['/registry', 'status', ['x', '', 'STABLE', 'stable%00']],

@@ -90,7 +90,7 @@ const mayPublish: Allowed = {
   ),
   ...Object.fromEntries(
     Object.entries(ownedBy).flatMap(([bucket, owners]) =>
-      ['STREAM.CREATE.$', 'STREAM.INFO.$', 'STREAM.MSG.GET.$', `DIRECT.GET.$.$KV.${bucket}.key`].map((request) => [
+      ['STREAM.CREATE.$', 'STREAM.MSG.GET.$', `DIRECT.GET.$.$KV.${bucket}.key`].map((request) => [
         `$JS.API.${request.replace('$', `KV_${bucket}`)}`,
         owners,
       ]),
@@ -103,6 +103,12 @@ const mayPublish: Allowed = {
         followers,
       ]),
     ),
+  ),
+  ...Object.fromEntries(
+    Object.entries(ownedBy).map(([bucket, owners]) => [
+      `$JS.API.STREAM.INFO.KV_${bucket}`,
+      users.filter((user) => owners.includes(user) || followedBy[bucket]?.includes(user)),
+    ]),
   ),
   '$JS.API.STREAM.CREATE.EMR_EVENTS': ['metrics'],
   '$JS.API.STREAM.INFO.EMR_EVENTS': ['gateway', 'metrics'],

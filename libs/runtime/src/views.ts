@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Kvm, type KvWatchEntry } from '@nats-io/kv';
+import { type KV, Kvm, type KvWatchEntry } from '@nats-io/kv';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { completeMarker, type ViewContract } from '#contracts/view.js';
 import { Logger } from './logger.js';
@@ -11,6 +11,8 @@ const retryMs = 250;
 const leftoversEveryMs = 10 * 60_000;
 /** An owner says every second that its view is current: whoever has missed that three times has lost touch. */
 const lostTouchMs = 3_000;
+/** A watch of which nothing was heard for so long is looked after; twice in a row behind its bucket, it is given up. */
+const lookAfterMs = 3_000;
 /** So long a removal that the owner answered with is held against what the view says late. */
 const removalHeldMs = 5_000;
 
@@ -153,6 +155,15 @@ export class Followed<Record extends object> {
 
 const revisionOf = (record: object | undefined): number => (record && 'revision' in record ? Number(record.revision) : 0);
 
+/** What is known of a watch, by the number of the last change that it said. */
+interface Watched {
+  bucket: string;
+  heard: () => number;
+  /** Whether what it said waits to be carried out. */
+  isBusy: () => boolean;
+  giveUp: () => void;
+}
+
 interface Follower<Record> {
   /** Called for each removal, also for those before this process started. Must be idempotent; retried until it succeeds. */
   removed?: (key: string) => Promise<void>;
@@ -246,7 +257,15 @@ export class Views implements OnModuleDestroy {
     let filled = false;
     let complete = false;
     let latest = followed.latest;
+    let heard = 0;
+    const stopLooking = this.lookAfter(kv, {
+      bucket: contract.bucket,
+      heard: () => heard,
+      isBusy: () => entries.getPending() > 0,
+      giveUp: stop,
+    });
     for await (const entry of entries) {
+      heard = entry.revision;
       unseen.delete(entry.key);
       if (entry.key === completeMarker) {
         filled = true;
@@ -267,7 +286,33 @@ export class Views implements OnModuleDestroy {
       for (const key of unseen) await this.remove(key, followed, follower);
       void this.removeLeftovers(followed, follower);
     }
+    stopLooking();
     this.stops.splice(this.stops.indexOf(stop), 1);
+  }
+
+  /**
+   * A server may forget the consumer of a watch, or not see that somebody listens to it: then nothing comes, and the client takes a minute to notice,
+   * in which a process that starts is not ready. What the bucket has and the watch has not said twice in a row is a reason to begin anew.
+   */
+  private lookAfter(kv: KV, { bucket, heard, isBusy, giveUp }: Watched): () => void {
+    let before = 0;
+    let behind = 0;
+    const look = async (): Promise<void> => {
+      const since = heard();
+      if (since === before && !isBusy() && this.nats.connected) {
+        const { streamInfo } = await kv.status();
+        behind = streamInfo.state.last_seq > since && heard() === since ? behind + 1 : 0;
+      } else {
+        behind = 0;
+      }
+      before = since;
+      if (behind < 2) return;
+      this.logger.warn(`The watch of ${bucket} says nothing although there is more; watching anew`, 'views');
+      giveUp();
+    };
+    // A bucket that is away is no reason: the watch is told.
+    const timer = setInterval(() => void look().catch(() => undefined), lookAfterMs);
+    return () => clearInterval(timer);
   }
 
   private async take<Record extends object>(entry: KvWatchEntry, followed: Followed<Record>, follower: Follower<Record>): Promise<void> {
