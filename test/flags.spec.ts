@@ -3,9 +3,10 @@ import { type AuditEntry } from '#contracts/audit.js';
 import { type AssignmentPreview } from '#contracts/assignment-preview.js';
 import { type Evaluator } from '#contracts/flag-evaluators.js';
 import { type FlagExport } from '#contracts/flag-export.js';
-import { type ImportReport } from '#contracts/flag-import.js';
+import { ImportReport } from '#contracts/flag-import.js';
 import { type Evaluation } from '#contracts/flag-evaluation.js';
 import { type Flag } from '#contracts/flags.js';
+import { problemsIn } from '#contracts/parse.js';
 import { type Api, eventually } from './api.harness.js';
 import { TestSuite } from './suite.harness.js';
 
@@ -248,6 +249,12 @@ describe('an import', () => {
     });
     expect(outcomes(growthbook)).toEqual(['in_growthbook created']);
     expect(await evaluate('in_growthbook', { targeting_key: 'u', context: { country: 'CA' } })).toMatchObject({ value: 2 });
+  });
+
+  it('calls what has no name by none, as its schema says', async () => {
+    const report = await load('unleash', { version: 1, features: [{ name: null, enabled: true, strategies: [{ name: 'default' }] }] });
+    expect(outcomes(report)).toEqual([' refused']);
+    expect(problemsIn(ImportReport, { ...report })).toEqual([]);
   });
 
   it('is refused without flags, and to a narrowed key', async () => {

@@ -2145,13 +2145,14 @@ export interface components {
             evaluators: components["schemas"]["ImportedEvaluator"][];
         };
         ImportedEvaluator: {
+            /** @description As for flags. */
             name: string;
             /** @enum {string} */
             outcome: "created" | "changed" | "unchanged" | "refused";
             lost: components["schemas"]["Loss"][];
         };
         ImportedFlag: {
-            /** @description As the document calls it. */
+            /** @description As the document calls it; empty where that gives it no name. */
             flag_key: string;
             /**
              * @description `refused`: nothing of it was taken; `lost` says why.

@@ -34,7 +34,7 @@ export const importOutcomes = ['created', 'changed', 'unchanged', 'refused'] as 
 export type ImportOutcome = (typeof importOutcomes)[number];
 
 export class ImportedFlag {
-  @Text({ max: 1_000, description: 'As the document calls it.' })
+  @Text({ min: 0, max: 1_000, description: 'As the document calls it; empty where that gives it no name.' })
   flag_key!: string;
 
   @OneOf(importOutcomes, { description: '`refused`: nothing of it was taken; `lost` says why.' })
@@ -45,7 +45,7 @@ export class ImportedFlag {
 }
 
 export class ImportedEvaluator {
-  @Text({ max: 1_000 })
+  @Text({ min: 0, max: 1_000, description: 'As for flags.' })
   name!: string;
 
   @OneOf(importOutcomes)
