@@ -14,7 +14,6 @@ import { getGateEvidence, runOverNotice, runQueue, startRun, subjectOfRun } from
 import { spentSubject } from '#gateway/limits/spent-message.js';
 import { natsUsers, type NatsUser, usersFile } from '#embedded/nats-users.js';
 import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
-import { eventually } from './api.harness.js';
 
 /** All but the operator, who may do everything. */
 const users = natsUsers.filter((user) => user !== 'operator');
