@@ -22,7 +22,7 @@ let narrowed: Api;
 
 beforeAll(async () => {
   suite = await storySuite();
-  nats = await Nats.connect('test', { NATS_URL: suite.nats_url, NATS_REPLICAS: 1 }, Logger.create('test', 'silent'));
+  nats = await Nats.connect('operator', { NATS_URL: suite.nats_url, NATS_REPLICAS: 1 }, Logger.create('test', 'silent'));
   bus = new Bus(nats, new Telemetry('test'));
   narrowed = await suite.withRole('viewer', { sports: [sport], names: narrowedTo });
   const registered = await Promise.all(

@@ -37,7 +37,8 @@ const asks: Partial<Record<NatsUser, readonly NatsUser[]>> = {
   registry: ['validation'],
   metrics: ['registry'],
   validation: ['registry', 'model_server'],
-  flags: ['registry', 'metrics'],
+  flags: ['registry', 'metrics', 'flags'],
+  operator: ['registry', 'metrics', 'validation', 'flags', 'model_server'],
 };
 const followedBy: Record<string, readonly NatsUser[]> = {
   [modelsView.bucket]: ['gateway', 'metrics', 'validation', 'flags'],
@@ -80,7 +81,7 @@ const mayPublish: Allowed = {
   $SYS: [],
   '$SYS.REQ.SERVER.PING': [],
   '$SRV.PING': [],
-  ...Object.fromEntries(users.map((user) => [`_INBOX.${user}.answer`, asks[user] ?? []])),
+  ...Object.fromEntries(natsUsers.map((user) => [`_INBOX.${user}.answer`, asks[user] ?? []])),
   ...Object.fromEntries(Object.entries(ownedBy).map(([bucket, owners]) => [`$KV.${bucket}.key`, owners])),
   '$JS.API.INFO': ['gateway', 'registry', 'metrics', 'validation', 'flags', 'subscriber'],
   '$JS.API.STREAM.NAMES': [],
