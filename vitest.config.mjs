@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import SlowestFirst from './scripts/slowest-first.mjs';
+import SpecOrder from './scripts/spec-order.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, '');
 
@@ -27,7 +27,7 @@ export default defineConfig({
     maxWorkers: 4,
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    sequence: { sequencer: SlowestFirst },
+    sequence: { sequencer: SpecOrder },
     projects: [
       {
         extends: true,

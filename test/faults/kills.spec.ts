@@ -98,8 +98,9 @@ describe(`with seed ${seed}`, () => {
 });
 
 describe(`PostgreSQL, with seed ${seed}`, () => {
-  /** Sessions of the replicas that are in the middle of a transaction. */
-  const busy = "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'emr-metrics%' AND xact_start IS NOT NULL AND state <> 'idle'";
+  /** Sessions of the replicas that are in the middle of a transaction that counts. */
+  const busy =
+    "SELECT pid FROM pg_stat_activity WHERE application_name = 'emr-metrics-ingest' AND xact_start IS NOT NULL AND state <> 'idle'";
   const backends = 2;
   it(
     'kills a session in the middle of its transaction, and restarts itself for it: nothing is lost or doubled',
@@ -133,8 +134,10 @@ describe(`PostgreSQL, with seed ${seed}`, () => {
       let ended = 0;
       for (const until = Date.now() + lastingMs(terminating); Date.now() < until;) {
         await sleep(random.whole(5, 200));
-        const gone = await suite.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'emr-metrics%'");
-        ended += gone.length;
+        const gone = await suite.rows<{ application_name: string }>(
+          "SELECT application_name, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'emr-metrics%'",
+        );
+        ended += gone.filter(({ application_name }) => application_name === 'emr-metrics-ingest').length;
       }
       await traffic.finish();
       expect(await traffic.findings()).toEqual([]);

@@ -310,8 +310,15 @@ export class Views implements OnModuleDestroy {
       this.logger.warn(`The watch of ${bucket} says nothing although there is more; watching anew`, 'views');
       giveUp();
     };
-    // A bucket that is away is no reason: the watch is told.
-    const timer = setInterval(() => void look().catch(() => undefined), lookAfterMs);
+    let looking = false;
+    const timer = setInterval(() => {
+      if (looking) return;
+      looking = true;
+      // A bucket that is away is no reason: the watch is told.
+      void look()
+        .catch(() => undefined)
+        .finally(() => (looking = false));
+    }, lookAfterMs);
     return () => clearInterval(timer);
   }
 

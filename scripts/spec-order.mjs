@@ -39,7 +39,7 @@ function place(path) {
   return known >= 0 ? known : first.length + (path.includes('/test/') ? 0 : 1);
 }
 
-export default class SlowestFirst extends BaseSequencer {
+export default class SpecOrder extends BaseSequencer {
   async sort(files) {
     return [...files].sort((a, b) => place(a.moduleId) - place(b.moduleId));
   }
