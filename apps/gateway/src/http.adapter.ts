@@ -6,6 +6,7 @@ import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError, type ErrorDetails } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
+import { answerInGroups } from './answer-groups.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
@@ -150,6 +151,7 @@ export function httpAdapter(
       else done(unsupportedMediaType);
     });
   }
+  answerInGroups(fastify);
   if (telemetry.tracing) traceRequests(fastify, telemetry.tracing);
   fastify.addHook('onRequest', (request, reply, done) => {
     if (!routeOf(request).isMeantToWait) overload.entered(request.raw.socket);
