@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import autocannon from 'autocannon';
 import { freePort } from '#embedded/ports.js';
+import { HttpConnection, requestBytes } from './http-connection.js';
 import { type SuiteProcesses, untilOk } from './suite.processes.js';
 
 export const connections = 64;
@@ -35,30 +35,43 @@ export async function httpLoad(
   load: { duration: number } | { amount: number },
   headers: Record<string, string> = {},
 ): Promise<Figure> {
-  let answered = 0;
-  let latest = 0;
-  let wrong: string | undefined;
+  const prepared = requests.map(({ path, method = 'GET', body, headers: own }) =>
+    requestBytes(new URL(origin).host, {
+      ...{ path, method, body },
+      headers: { ...headers, ...own, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    }),
+  );
+  const opened = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(origin)));
+  const durations: number[] = [];
   const began = performance.now();
-  const result = await autocannon({
-    url: origin,
-    connections,
-    ...load,
-    requests: requests.map(({ path, method = 'GET', accepts, status: expected = 200, body: sent, headers: own }) => ({
-      path,
-      method,
-      headers: { ...headers, ...own, ...(sent !== undefined && { 'content-type': 'application/json' }) },
-      ...(sent !== undefined && { body: sent }),
-      onResponse: (status, body) => {
-        answered += 1;
-        latest = performance.now();
-        if (status !== expected || !accepts(body)) wrong ??= `${method} ${path} answers ${status} ${body}`;
-      },
-    })),
+  let latest = began;
+  const until = 'duration' in load ? began + load.duration * 1_000 : Infinity;
+  const asking = opened.map((connection, index) => {
+    let left = 'amount' in load ? Math.floor(load.amount / connections) + (index < load.amount % connections ? 1 : 0) : Infinity;
+    let at = -1;
+    let asked = 0;
+    const next = (): Buffer | null => {
+      if (left === 0 || latest >= until) return null;
+      left -= 1;
+      at = (at + 1) % requests.length;
+      asked = performance.now();
+      return prepared[at]!;
+    };
+    return connection.askAll(next, ({ status, body }) => {
+      latest = performance.now();
+      durations.push(latest - asked);
+      const { path, status: expected = 200, accepts } = requests[at]!;
+      if (status !== expected || !accepts(body)) throw new Error(`${origin}${path} answers ${status} ${body}`);
+    });
   });
-  const { errors, timeouts } = result;
-  if (wrong !== undefined || errors + timeouts > 0) throw new Error(`${origin}: ${JSON.stringify({ errors, timeouts, wrong })}`);
-  if ('amount' in load && answered !== load.amount) throw new Error(`${origin}: ${answered} of ${load.amount} requests were answered`);
-  return { rate: (answered * 1_000) / (latest - began), p50: result.latency.p50, p99: result.latency.p99 };
+  try {
+    await Promise.all(asking);
+  } finally {
+    for (const connection of opened) connection.close();
+  }
+  durations.sort((a, b) => a - b);
+  const at = (rank: number): number => durations[Math.ceil(durations.length * rank) - 1]!;
+  return { rate: (durations.length * 1_000) / (latest - began), p50: at(0.5), p99: at(0.99) };
 }
 
 /** The limit of HTTP here: a process with a bare Fastify route that answers `body`, to a GET unless `like` says otherwise. */

@@ -135,7 +135,7 @@ async function compare(suite: SuiteProcesses, { name, path, method = 'GET', body
       figures.map((figure) => figure[key]),
       digits,
     );
-  return `| \`${name}\` | ${body.length} | ${column(ours, 'rate')} | ${column(ours, 'p50', 0)} | ${column(ours, 'p99', 0)} | ${column(theirs, 'rate')} | ${spread(ratios, 3)} |`;
+  return `| \`${name}\` | ${body.length} | ${column(ours, 'rate')} | ${column(ours, 'p50', 1)} | ${column(ours, 'p99', 1)} | ${column(theirs, 'rate')} | ${spread(ratios, 3)} |`;
 }
 
 const context = JSON.stringify({ context: { targetingKey: 'user-1', country: 'US', plan: 'pro' } });
