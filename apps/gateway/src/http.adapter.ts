@@ -6,7 +6,7 @@ import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError, type ErrorDetails } from '#contracts/errors.js';
 import { type Logger } from '#runtime/logger.js';
 import { type Telemetry } from '#runtime/telemetry.js';
-import { answerInGroups } from './answer-groups.js';
+import { answerInGroups, GroupedResponse } from './answer-groups.js';
 import { type GatewayConfig } from './gateway.config.js';
 import { refusalOf, sendError } from './http-errors.filter.js';
 import { UnreadableLine } from './inference-batch.js';
@@ -101,7 +101,7 @@ export function httpAdapter(
     requestTimeout,
     keepAliveTimeout: 72_000,
     // Told here too, Node also makes it the limit of the headers; where that is larger it swaps the two. It looks this often, else every 30 s.
-    http: { requestTimeout, connectionsCheckingInterval: 2_000, requireHostHeader: false },
+    http: { ServerResponse: GroupedResponse, requestTimeout, connectionsCheckingInterval: 2_000, requireHostHeader: false },
     // Fastify's own answer while closing is not in our envelope: see below.
     return503OnClosing: false,
     forceCloseConnections: 'idle',

@@ -1,6 +1,7 @@
 import { Controller, Post } from '@nestjs/common';
 import { AppError, invalidInput, serviceUnavailable } from '#contracts/errors.js';
 import { InferenceBatch, InferenceBatchRecorded, InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
+import { lasting } from './answer-bytes.js';
 import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
 import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { isRefusal, type Judged, judgeItems, judgeModels, type ModelSight, payloadOf, recorded } from './inference-batch.js';
@@ -8,8 +9,22 @@ import { InferencePublisher } from './inference.publisher.js';
 import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
+let now_ms = 0;
+let nowText = '';
+
+/** The present time in ISO 8601, whose text is made once a millisecond. */
+function isoNow(): string {
+  const now = Date.now();
+  if (now !== now_ms) {
+    now_ms = now;
+    nowText = new Date(now).toISOString();
+  }
+  return nowText;
+}
+
 /** The registry is asked about models that the view does not know: so many at a time. */
 const askedAtOnce = 16;
+const recordedOne = lasting<InferenceRecorded>({ message: 'Inference recorded successfully' });
 
 @Controller()
 export class InferenceController {
@@ -29,19 +44,12 @@ export class InferenceController {
     summary: 'Record inference timing and success/failure for performance monitoring',
   })
   @TakesIdempotencyKey()
-  async recordInference(@Input() input: InferenceRecord, @IdempotencyKey() key: string | undefined): Promise<InferenceRecorded> {
+  recordInference(@Input() input: InferenceRecord, @IdempotencyKey() key: string | undefined): Promise<InferenceRecorded> {
     const { model_id, success = true, error } = input;
     if (success && error) throw invalidInput([{ field: 'error', value: error, accepted: 'an error only with success=false' }]);
-    await this.known.require(model_id);
-    const received_at = new Date().toISOString();
-    if (key === undefined) {
-      await this.inferences.publish(input, received_at);
-    } else {
-      const name = this.idempotency.nameOf(key, 'inference');
-      await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf([input])), unknown_models: [] });
-      await Promise.all(this.inferences.publishAs(`idem:${name}`, [input], received_at));
-    }
-    return { message: 'Inference recorded successfully' };
+    const isKnown = this.known.inView(model_id) !== undefined;
+    // As a rule one wait is all there is: an async function has several.
+    return isKnown && key === undefined ? this.recordNow(input) : this.recordLater(input, key);
   }
 
   @Post('inference/batch')
@@ -59,8 +67,22 @@ export class InferenceController {
     return key === undefined ? this.recordOnce(judgeModels(items, sights)) : this.recordUnder(key, items, sights);
   }
 
+  private recordNow(input: InferenceRecord): Promise<InferenceRecorded> {
+    return this.inferences.publish(input, isoNow()).then(() => recordedOne);
+  }
+
+  private async recordLater(input: InferenceRecord, key: string | undefined): Promise<InferenceRecorded> {
+    await this.known.require(input.model_id);
+    if (key === undefined) return this.recordNow(input);
+    const received_at = isoNow();
+    const name = this.idempotency.nameOf(key, 'inference');
+    await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf([input])), unknown_models: [] });
+    await Promise.all(this.inferences.publishAs(`idem:${name}`, [input], received_at));
+    return recordedOne;
+  }
+
   private async recordOnce(items: Judged[]): Promise<InferenceBatchRecorded> {
-    const received_at = new Date().toISOString();
+    const received_at = isoNow();
     return answered(
       items,
       items.map((judged) => (isRefusal(judged) ? nothing : this.inferences.publish(judged, received_at))),
@@ -79,7 +101,7 @@ export class InferenceController {
     for (const model_id of first.unknown_models) then.set(model_id, 'absent');
     const judged = judgeModels(items, then);
     const inferences = judged.map((one) => (isRefusal(one) ? undefined : one));
-    return answered(judged, this.inferences.publishAs(`idem:${name}`, inferences, new Date().toISOString()));
+    return answered(judged, this.inferences.publishAs(`idem:${name}`, inferences, isoNow()));
   }
 
   private async lookAt(items: Judged[]): Promise<Map<string, ModelSight>> {

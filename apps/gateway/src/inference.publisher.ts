@@ -10,7 +10,7 @@ import { currentSpan, type Span } from '#runtime/tracing.js';
 
 const giveUpMs = 2_000;
 /** Events of requests that arrive within this time of one another share a message: one acknowledgement answers them all. */
-const lingerMs = 3;
+const lingerMs = 1;
 /** At 8 kB for the largest event there is, below what the metrics service reads of one message. */
 const maxNumbered = 50;
 const maxErrorLength = 512;

@@ -26,13 +26,20 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
     const sources = sourcesOf(controller.prototype as object, method);
     return (request, reply) => {
       const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
+      const send = (data: object): void => {
+        try {
+          sendAnswer(served, data, request, reply);
+        } catch (error) {
+          fail(error);
+        }
+      };
       try {
         const actor = guard.authorise(served, request);
         const values = sources.map((source) => source(request, served, reply));
         // What it asks of services carries on who asked.
         const answer = runAs({ request_id: request.id, actor }, () => target.apply(instance, values));
-        if (answer instanceof Promise) answer.then((data: object) => sendAnswer(served, data, request, reply)).catch(fail);
-        else sendAnswer(served, answer, request, reply);
+        if (answer instanceof Promise) answer.then(send, fail);
+        else send(answer);
       } catch (error) {
         fail(error);
       }
