@@ -4,12 +4,26 @@ import { type FastifyInstance } from 'fastify';
 /** Enough that a client is woken seldom, few enough that nobody waits for long: under a millisecond of small answers. */
 const groupSize = 64;
 
+/** Of this process's event loop: handlers that may run, and answers that may leave. */
+let waiting: (() => void)[] = [];
 let finished: (() => void)[] = [];
+let isDue = false;
 
-function send(): void {
-  const group = finished;
+/** Runs the handlers that wait and sends what is answered, by them and by others. Called when all that was readable has been read. */
+export function answerWaiting(): void {
+  isDue = false;
+  const group = waiting;
+  waiting = [];
+  for (const goOn of group) goOn();
+  const answers = finished;
   finished = [];
-  for (const end of group) end();
+  for (const end of answers) end();
+}
+
+function answerSoon(): void {
+  if (isDue) return;
+  isDue = true;
+  setImmediate(answerWaiting);
 }
 
 /** An answer that leaves together with what else is finished in this turn of the event loop. */
@@ -27,7 +41,8 @@ export class GroupedResponse<Request extends IncomingMessage = IncomingMessage> 
 
   override end(...last: unknown[]): this {
     this.hasEnded = true;
-    if (finished.push(() => super.end(...(last as []))) === 1) setImmediate(send);
+    finished.push(() => super.end(...(last as [])));
+    answerSoon();
     return this;
   }
 }
@@ -38,16 +53,9 @@ export class GroupedResponse<Request extends IncomingMessage = IncomingMessage> 
  * else about it: see docs/adr/0037-answers-in-groups.md.
  */
 export function answerInGroups(fastify: FastifyInstance): void {
-  let waiting: (() => void)[] = [];
-  const answer = (): void => {
-    const group = waiting;
-    waiting = [];
-    for (const goOn of group) goOn();
-    send();
-  };
   fastify.addHook('preHandler', (_request, _reply, done) => {
-    const count = waiting.push(done);
-    if (count === groupSize) answer();
-    else if (count === 1) setImmediate(answer);
+    waiting.push(done);
+    if (waiting.length === groupSize) answerWaiting();
+    else answerSoon();
   });
 }

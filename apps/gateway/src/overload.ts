@@ -1,3 +1,5 @@
+import { answerWaiting } from './answer-groups.js';
+
 /** For how long, and in how many passes, requests must have been waiting before any is refused: one large batch, or one pause, is no overload. */
 const standing_ms = 500;
 const standingPasses = 2;
@@ -9,11 +11,20 @@ export interface LoopClock {
   now: () => number;
   /** How long it had nothing to do, in all. */
   idle: () => number;
-  /** Calls back when what is readable now has been read. */
+  /** Calls back when what is readable now has been read and, where that needs nobody else, answered. */
   afterPass: (ended: () => void) => void;
 }
 
-const ownLoop: LoopClock = { now: () => performance.now(), idle: () => performance.nodeTiming.idleTime, afterPass: setImmediate };
+const ownLoop: LoopClock = {
+  now: () => performance.now(),
+  idle: () => performance.nodeTiming.idleTime,
+  afterPass: (ended) =>
+    setImmediate(() => {
+      // What is answered then is a part of the pass, and would be one of the next if that were told first.
+      answerWaiting();
+      ended();
+    }),
+};
 
 /**
  * Tells when more requests come than can be answered. What has come meanwhile is read in one pass of the event loop, together with what services
