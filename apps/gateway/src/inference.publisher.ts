@@ -10,7 +10,9 @@ import { currentSpan, type Span } from '#runtime/tracing.js';
 
 const giveUpMs = 2_000;
 /** Events of requests that arrive within this time of one another share a message: one acknowledgement answers them all. */
-const lingerMs = 1;
+const lingerMs = 2;
+/** So many do not wait for more: of what a message costs each has little. */
+const enough = 64;
 /** At 8 kB for the largest event there is, below what the metrics service reads of one message. */
 const maxNumbered = 50;
 const maxErrorLength = 512;
@@ -33,7 +35,7 @@ export class InferencePublisher {
     private readonly telemetry: Telemetry,
   ) {
     this.window = new AckWindow(nats.connection, { give_up_ms: giveUpMs, inbox_prefix: nats.inboxPrefix });
-    this.batches = new EventBatches(lingerMs, (message) => this.send(message, this.spans.splice(0)));
+    this.batches = new EventBatches(lingerMs, (message) => this.send(message, this.spans.splice(0)), enough);
   }
 
   /** `received_at`: when the inference occurred if it does not say so itself. */

@@ -51,6 +51,29 @@ describe('EventBatches', () => {
     expect(sentFor([small, large, small]).messages).toEqual([small, large, small]);
   });
 
+  it('lets events linger no longer that are enough, and takes along what is added before the running code has ended', async () => {
+    const sent: number[] = [];
+    const batches = new EventBatches(
+      60_000,
+      async (message) => {
+        sent.push(eventsIn(Buffer.from(message).toString()).length);
+      },
+      3,
+    );
+    const add = (count: number): Promise<void>[] => Array.from({ length: count }, (_, index) => batches.add(`{"a":${index}}`));
+    // The first message goes at the end of the turn.
+    await Promise.all(add(1));
+    await Promise.all(add(3));
+    await Promise.all(add(5));
+    await Promise.all(add(1_004));
+    const rest = add(2);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sent).toEqual([1, 3, 5, 500, 500, 4]);
+    batches.flush();
+    await Promise.all(rest);
+    expect(sent.at(-1)).toBe(2);
+  });
+
   it('sends at the end of the turn after a pause, and otherwise what has lingered since the message before', async () => {
     const messages: { text: string; after_ms: number }[] = [];
     const began = performance.now();

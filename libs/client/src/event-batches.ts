@@ -18,8 +18,8 @@ interface Batch {
 
 /**
  * Puts events that come close together into one message: it goes out when it has 500 events, when the next would make it larger than 64 KiB,
- * or `linger_ms` after the message before it; where that is over already, with whatever else comes in the same turn of the event loop. An event
- * that is larger by itself goes alone.
+ * or `linger_ms` after the message before it; where that is over already, with whatever else comes in the same turn of the event loop. Where it has
+ * `enough` events it lingers no more, and takes along what is added before the running code has ended. An event that is larger by itself goes alone.
  */
 export class EventBatches {
   private batch: Batch | undefined;
@@ -31,6 +31,7 @@ export class EventBatches {
   constructor(
     private readonly linger_ms: number,
     private readonly send: (message: Uint8Array) => Promise<void>,
+    private readonly enough = maxEvents,
   ) {}
 
   /** Settles as the sending of the message does that the event becomes a part of. `event`: JSON. */
@@ -41,6 +42,7 @@ export class EventBatches {
     batch.events.push(event);
     batch.bytes += bytes;
     if (batch.events.length === maxEvents) this.flush();
+    else if (batch.events.length === this.enough) queueMicrotask(() => this.flush());
     return batch.sent;
   }
 
