@@ -1,6 +1,6 @@
 import { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Page } from '#contracts/page.js';
-import { answerBytes } from './answer-bytes.js';
+import { answerBody } from './answer-body.js';
 import { recordText } from './record-text.js';
 import { revisionsOf } from './serves.decorator.js';
 import { type Served } from './served.js';
@@ -18,7 +18,7 @@ export function sendAnswer({ isList }: Served, data: object, request: FastifyReq
     send(reply, `{"success":true,"data":[${texts}],"page":${JSON.stringify({ next_cursor })}}`);
     return;
   }
-  const { body, revision } = answerBytes(data);
+  const { body, revision } = answerBody(data);
   if (revision !== null) {
     reply.header('etag', `"${revision}"`);
     if (request.method === 'GET' && isKnown(revision, request.headers['if-none-match'])) {
@@ -29,7 +29,7 @@ export function sendAnswer({ isList }: Served, data: object, request: FastifyReq
   send(reply, body);
 }
 
-const send = (reply: FastifyReply, body: string | Buffer): void => void reply.code(200).header('content-type', contentType).send(body);
+const send = (reply: FastifyReply, body: string): void => void reply.code(200).header('content-type', contentType).send(body);
 
 /** Whether If-None-Match names the revision. Other servers' ETags in it are no mistake: they only do not match. */
 const isKnown = (revision: number, ifNoneMatch: string | undefined): boolean =>

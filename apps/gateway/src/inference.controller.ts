@@ -1,7 +1,7 @@
 import { Controller, Post } from '@nestjs/common';
 import { AppError, invalidInput, serviceUnavailable } from '#contracts/errors.js';
 import { InferenceBatch, InferenceBatchRecorded, InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
-import { lasting } from './answer-bytes.js';
+import { lasting } from './answer-body.js';
 import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
 import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { isRefusal, type Judged, judgeItems, judgeModels, type ModelSight, payloadOf, recorded } from './inference-batch.js';

@@ -4,7 +4,7 @@ import { type Model } from '#contracts/registry.js';
 import { type Policy, type SelectedModel, type Selection, type SelectionReason } from '#contracts/selection.js';
 import { type Evaluated } from '#evaluation/compiled-flag.js';
 import { type Choice, type Exclusion, type FlagChoice } from '#evaluation/selection/choose.js';
-import { lasting } from './answer-bytes.js';
+import { lasting } from './answer-body.js';
 
 /** How many exclusions an answer lists. */
 const shownExclusions = 20;
