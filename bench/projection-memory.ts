@@ -6,6 +6,7 @@ import { type ViewContract } from '#contracts/view.js';
 import { KnownFlags } from '#gateway/known-flags.store.js';
 import { KnownModels } from '#gateway/known-models.store.js';
 import { recordText } from '#gateway/record-text.js';
+import { system } from '#runtime/caller.js';
 import { Followed } from '#runtime/views.js';
 
 const everybody = { sports: null, names: null };
@@ -77,7 +78,7 @@ export function memoryOf(count: number): string {
   const models = new KnownModels(views as never, null as never);
   for (let index = 0; index < count; index++) models.projection.apply(JSON.parse(JSON.stringify(modelOf(index))) as Model);
   // Puts them into their orders.
-  models.list({ limit: 1 }, everybody);
+  models.list({ limit: 1 }, system('bench'));
   const withModels = heap();
   const flags = new KnownFlags(views as never, models, null as never);
   for (let index = 0; index < count; index++) flags.flags.apply(JSON.parse(JSON.stringify(flagOf(index))) as Flag);

@@ -2,7 +2,7 @@ import { type Scope } from '#contracts/access.js';
 import { type Page } from '#contracts/page.js';
 import { listModels, type Model, type ModelFilter, modelOrders, modelStatuses, modelTypes } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { system } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Telemetry } from '#runtime/telemetry.js';
@@ -36,7 +36,7 @@ afterAll(() => nats.close());
 
 const fromRegistry = (filter: ModelFilter, scope: Scope): Promise<Page<Model>> => {
   const caller = system('test');
-  return runAs({ ...caller, actor: { ...caller.actor, scope } }, () => bus.ask(listModels, filter));
+  return bus.ask(listModels, filter, { ...caller, actor: { ...caller.actor, scope } });
 };
 
 async function fromGateway(api: Api, filter: ModelFilter): Promise<Page<Model>> {

@@ -1,7 +1,7 @@
 import { type Arms, getTick, type Metrics, type Series, type Tick } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { system } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
 import { Telemetry } from '#runtime/telemetry.js';
@@ -136,8 +136,7 @@ describe('arms', () => {
     const asFlags = { NATS_URL: suite.nats_urls.flags, NATS_REPLICAS: 1 };
     const nats = await Nats.connect('flags', asFlags, Logger.create('test', 'silent'));
     const bus = new Bus(nats, new Telemetry('test'));
-    const tick = (): Promise<Tick> =>
-      runAs(system('test'), () => bus.ask(getTick, { flag_key: 'ticking', model_ids: [one.model_id, two.model_id] }));
+    const tick = (): Promise<Tick> => bus.ask(getTick, { flag_key: 'ticking', model_ids: [one.model_id, two.model_id] }, system('test'));
     const send = (model: Model, variant: string, timings: number[]): Promise<void> =>
       events.publish({ events: timings.map((timing_ms) => ({ model_id: model.model_id, timing_ms, flag_key: 'ticking', variant })) });
     await send(one, 'stable', [10, 20]);

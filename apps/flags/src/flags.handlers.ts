@@ -158,7 +158,7 @@ export class FlagsHandlers {
 
   /** The registry says whether the models are there and in the caller's scope. */
   private async assertModels({ variant_models }: Pick<Flag, 'variant_models'>): Promise<void> {
-    await Promise.all([...new Set(Object.values(variant_models))].map((model_id) => this.bus.ask(getModel, { model_id })));
+    await Promise.all([...new Set(Object.values(variant_models))].map((model_id) => this.bus.ask(getModel, { model_id }, currentCaller())));
   }
 
   /** A flag of a model outside a narrowed key's scope is as good as absent. */

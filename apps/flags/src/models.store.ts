@@ -20,7 +20,7 @@ export class ModelsStore {
       },
       leftovers: {
         held: async () => [...new Set((await Promise.all(keepers.map((keeper) => keeper.held()))).flat())],
-        isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
+        isGone: (model_id) => isAbsent((caller) => bus.ask(getModel, { model_id }, caller), 'MODEL_NOT_FOUND'),
       },
     });
   }

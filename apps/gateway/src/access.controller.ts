@@ -16,7 +16,9 @@ import { type AuditEntry, AuditFilter, AuditPage, listAuditOf } from '#contracts
 import { defaultLimit, type Page } from '#contracts/page.js';
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
 import { cursorText } from '#runtime/cursor.js';
+import { By } from './by.decorator.js';
 import { GatewayConfig } from './gateway.config.js';
 import { KeyGuard } from './key.guard.js';
 import { Input, Serves } from './serves.decorator.js';
@@ -33,14 +35,14 @@ export class AccessController {
 
   @Get('keys')
   @Serves({ ...listKeys, role: 'admin', from: 'query', summary: 'List API keys, without their secrets' })
-  listKeys(@Input() input: NoInput): Promise<Page<ApiKey>> {
-    return this.bus.ask(listKeys, input);
+  listKeys(@Input() input: NoInput, @By() caller: Caller): Promise<Page<ApiKey>> {
+    return this.bus.ask(listKeys, input, caller);
   }
 
   @Post('keys')
   @Serves({ ...createKey, role: 'admin', from: 'body', summary: 'Make an API key; its secret is shown this once' })
-  async createKey(@Input() input: NewKey): Promise<CreatedKey> {
-    return this.learn(await this.bus.ask(createKey, input));
+  async createKey(@Input() input: NewKey, @By() caller: Caller): Promise<CreatedKey> {
+    return this.learn(await this.bus.ask(createKey, input, caller));
   }
 
   @Post('keys/:key_id/rotate')
@@ -51,14 +53,14 @@ export class AccessController {
     from: 'body',
     summary: 'A new secret with the same rights; the old one ends after an overlap',
   })
-  async rotateKey(@Input() input: KeyRotation): Promise<CreatedKey> {
-    return this.learn(await this.bus.ask(rotateKey, input));
+  async rotateKey(@Input() input: KeyRotation, @By() caller: Caller): Promise<CreatedKey> {
+    return this.learn(await this.bus.ask(rotateKey, input, caller));
   }
 
   @Delete('keys/:key_id')
   @Serves({ ...revokeKey, role: 'admin', path: ['key_id'], from: 'query', summary: 'Revoke an API key' })
-  async revokeKey(@Input() input: KeyRef): Promise<ApiKey> {
-    const key = await this.bus.ask(revokeKey, input);
+  async revokeKey(@Input() input: KeyRef, @By() caller: Caller): Promise<ApiKey> {
+    const key = await this.bus.ask(revokeKey, input, caller);
     this.guard.forget(key.key_id);
     return key;
   }
@@ -72,8 +74,8 @@ export class AccessController {
     from: 'query',
     summary: 'Every change, newest first: who, when, why, before and after',
   })
-  async listAudit(@Input() input: AuditFilter): Promise<Page<AuditEntry>> {
-    const pages = await Promise.all(audits.map((contract) => this.bus.ask(contract, input)));
+  async listAudit(@Input() input: AuditFilter, @By() caller: Caller): Promise<Page<AuditEntry>> {
+    const pages = await Promise.all(audits.map((contract) => this.bus.ask(contract, input, caller)));
     return mergeNewestFirst(pages, input.limit ?? defaultLimit);
   }
 

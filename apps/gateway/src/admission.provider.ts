@@ -39,7 +39,7 @@ export function admission(app: INestApplication, logger: Logger): Hook {
       done();
       return;
     }
-    const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
+    const fail = (error: unknown): void => sendError(reply, toAppError(error, logger, { request_id: request.id }));
     try {
       limits.admitAddress(request);
       if (!receiveOfrep(guard, cors, request, reply)) {

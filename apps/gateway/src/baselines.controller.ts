@@ -11,6 +11,8 @@ import {
 } from '#contracts/baseline.js';
 import { type Page } from '#contracts/page.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
+import { By } from './by.decorator.js';
 import { Input, Serves } from './serves.decorator.js';
 
 /** What runs are compared with, and by what a difference counts. */
@@ -20,19 +22,19 @@ export class BaselinesController {
 
   @Get('baselines')
   @Serves({ ...listBaselines, role: 'viewer', from: 'query', summary: 'List baselines' })
-  listBaselines(@Input() input: BaselineFilter): Promise<Page<Baseline>> {
-    return this.bus.ask(listBaselines, input);
+  listBaselines(@Input() input: BaselineFilter, @By() caller: Caller): Promise<Page<Baseline>> {
+    return this.bus.ask(listBaselines, input, caller);
   }
 
   @Post('baselines/pin')
   @Serves({ ...pinBaseline, role: 'releaser', from: 'body', summary: 'Make a run the baseline of a case, until it is unpinned' })
-  pinBaseline(@Input() input: BaselinePin): Promise<Baseline> {
-    return this.bus.ask(pinBaseline, input);
+  pinBaseline(@Input() input: BaselinePin, @By() caller: Caller): Promise<Baseline> {
+    return this.bus.ask(pinBaseline, input, caller);
   }
 
   @Post('baselines/unpin')
   @Serves({ ...unpinBaseline, role: 'releaser', from: 'body', summary: 'Let a baseline follow the stable version again' })
-  unpinBaseline(@Input() input: BaselineUnpin): Promise<Unpinned> {
-    return this.bus.ask(unpinBaseline, input);
+  unpinBaseline(@Input() input: BaselineUnpin, @By() caller: Caller): Promise<Unpinned> {
+    return this.bus.ask(unpinBaseline, input, caller);
   }
 }

@@ -13,7 +13,7 @@ import {
 } from '#contracts/metrics.js';
 import { type RequestContract } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { type Caller, system } from '#runtime/caller.js';
 import { Nats } from '#runtime/nats.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { type SayAge } from './ages.decorator.js';
@@ -54,12 +54,12 @@ export class Figures implements OnModuleDestroy {
   }
 
   /** Over the model's whole life. */
-  metricsOf(model_id: string, say: SayAge): Promise<Metrics> {
-    return this.orPublished(this.kept(this.metrics, getMetrics, model_id), say, () => this.published.get(model_id)?.metrics);
+  metricsOf(model_id: string, caller: Caller, say: SayAge): Promise<Metrics> {
+    return this.orPublished(this.kept(this.metrics, getMetrics, model_id, caller), say, () => this.published.get(model_id)?.metrics);
   }
 
-  performanceOf(model_id: string, say: SayAge): Promise<Performance> {
-    return this.orPublished(this.kept(this.performance, getPerformance, model_id), say, () => this.published.get(model_id));
+  performanceOf(model_id: string, caller: Caller, say: SayAge): Promise<Performance> {
+    return this.orPublished(this.kept(this.performance, getPerformance, model_id, caller), say, () => this.published.get(model_id));
   }
 
   /** As metrics last published it, without asking. */
@@ -92,14 +92,14 @@ export class Figures implements OnModuleDestroy {
     all: Map<string, Kept<Figure>>,
     contract: RequestContract<{ model_id: string }, Figure>,
     model_id: string,
+    { request_id }: Caller,
   ): Kept<Figure> {
     const now = performance.now();
     const known = all.get(model_id);
     if (known && known.until_ms > now) return known;
     if (all.size >= maxKept) all.clear();
     // In nobody's name: the answer is for whoever asks next, too.
-    const caller = { ...system('gateway'), request_id: currentCaller().request_id };
-    const figure = runAs(caller, () => this.bus.ask(contract, { model_id }));
+    const figure = this.bus.ask(contract, { model_id }, { ...system('gateway'), request_id });
     const entry: Kept<Figure> = { figure, inTime: inTime(figure), until_ms: now + keptMs };
     all.set(model_id, entry);
     figure.then(

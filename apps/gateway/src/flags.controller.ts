@@ -16,7 +16,9 @@ import {
 import { type Page } from '#contracts/page.js';
 import { type Removed } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
 import { Ages, type SayAge } from './ages.decorator.js';
+import { By } from './by.decorator.js';
 import { KnownFlags } from './known-flags.store.js';
 import { Input, Serves } from './serves.decorator.js';
 
@@ -29,34 +31,34 @@ export class FlagsController {
 
   @Get()
   @Serves({ ...listFlags, role: 'viewer', from: 'query', summary: 'List feature flags' })
-  async listFlags(@Input() input: FlagFilter, @Ages() say: SayAge): Promise<Page<Flag>> {
+  async listFlags(@Input() input: FlagFilter, @Ages() say: SayAge, @By() caller: Caller): Promise<Page<Flag>> {
     say(this.known.flags);
-    return this.known.list(input);
+    return this.known.list(input, caller);
   }
 
   @Post()
   @Serves({ ...createFlag, role: 'releaser', from: 'body', summary: 'Add a feature flag' })
-  async createFlag(@Input() input: NewFlag): Promise<Flag> {
-    return this.known.learn(await this.bus.ask(createFlag, input));
+  async createFlag(@Input() input: NewFlag, @By() caller: Caller): Promise<Flag> {
+    return this.known.learn(await this.bus.ask(createFlag, input, caller));
   }
 
   @Get(':flag_key')
   @Serves({ ...getFlag, role: 'viewer', path: ['flag_key'], from: 'query', summary: 'One feature flag' })
-  async getFlag(@Input() { flag_key }: FlagRef, @Ages() say: SayAge): Promise<Flag> {
+  async getFlag(@Input() { flag_key }: FlagRef, @Ages() say: SayAge, @By() caller: Caller): Promise<Flag> {
     say(this.known.flags);
-    return (await this.known.require(flag_key)).flag;
+    return (await this.known.require(flag_key, caller)).flag;
   }
 
   @Patch(':flag_key')
   @Serves({ ...changeFlag, role: 'releaser', path: ['flag_key'], from: 'body', summary: 'Change a feature flag' })
-  async changeFlag(@Input() input: FlagChange): Promise<Flag> {
-    return this.known.learn(await this.bus.ask(changeFlag, input));
+  async changeFlag(@Input() input: FlagChange, @By() caller: Caller): Promise<Flag> {
+    return this.known.learn(await this.bus.ask(changeFlag, input, caller));
   }
 
   @Delete(':flag_key')
   @Serves({ ...removeFlag, role: 'releaser', path: ['flag_key'], from: 'query', summary: 'Remove a feature flag' })
-  async removeFlag(@Input() input: FlagRemoval): Promise<Removed> {
-    const removed = await this.bus.ask(removeFlag, input);
+  async removeFlag(@Input() input: FlagRemoval, @By() caller: Caller): Promise<Removed> {
+    const removed = await this.bus.ask(removeFlag, input, caller);
     this.known.unlearn(input.flag_key);
     return removed;
   }
@@ -66,9 +68,13 @@ export class FlagsController {
     ...{ input: EvaluationRequest, output: Evaluation, role: 'client', path: ['flag_key'], from: 'body' },
     summary: 'What a flag says for one targeting key',
   })
-  async evaluateFlag(@Input() { flag_key, targeting_key, context }: EvaluationRequest, @Ages() say: SayAge): Promise<Evaluation> {
+  async evaluateFlag(
+    @Input() { flag_key, targeting_key, context }: EvaluationRequest,
+    @Ages() say: SayAge,
+    @By() caller: Caller,
+  ): Promise<Evaluation> {
     say(this.known.flags, this.known.evaluators);
-    const flag = await this.known.require(flag_key);
+    const flag = await this.known.require(flag_key, caller);
     return { flag_key, ...flag.evaluate({ ...context, targetingKey: targeting_key }, Date.now()) };
   }
 }

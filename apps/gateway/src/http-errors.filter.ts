@@ -54,16 +54,17 @@ export class HttpErrorFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
-    sendError(host.switchToHttp().getResponse<FastifyReply>(), this.toAppError(error));
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    sendError(reply, this.toAppError(error, reply.request.id));
   }
 
-  private toAppError(error: unknown): AppError {
+  private toAppError(error: unknown, request_id: string): AppError {
     if (error instanceof HttpException && error.getStatus() === 404) {
       return new AppError('ROUTE_NOT_FOUND', 'There is no such route', { accepted: 'the routes of /openapi.json' });
     }
     if (error instanceof HttpException && error.getStatus() < 500) {
       return new AppError('MALFORMED_REQUEST', 'The request is not well formed');
     }
-    return toAppError(error, this.logger);
+    return toAppError(error, this.logger, { request_id });
   }
 }

@@ -4,7 +4,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import { Injectable } from '@nestjs/common';
 import { AppError, raise } from '#contracts/errors.js';
 import { inferenceStream } from '#contracts/inference.js';
-import { currentCaller } from '#runtime/caller.js';
+import { type Caller } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats, tracedJetStream } from '#runtime/nats.js';
 
@@ -44,8 +44,8 @@ export class IdempotencyStore {
   ) {}
 
   /** The name under which everything that this caller asks for with this key is counted. */
-  nameOf(key: string, route: string): string {
-    return sha256(`${currentCaller().actor.key_id}\u0000${key}\u0000${route}`);
+  nameOf(key: string, route: string, { actor }: Caller): string {
+    return sha256(`${actor.key_id}\u0000${key}\u0000${route}`);
   }
 
   /**

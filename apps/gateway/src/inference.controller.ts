@@ -1,7 +1,9 @@
 import { Controller, Post } from '@nestjs/common';
 import { AppError, invalidInput, serviceUnavailable } from '#contracts/errors.js';
 import { InferenceBatch, InferenceBatchRecorded, InferenceRecord, InferenceRecorded } from '#contracts/inference.js';
+import { type Caller } from '#runtime/caller.js';
 import { lasting } from './answer-body.js';
+import { By } from './by.decorator.js';
 import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
 import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { isRefusal, type Judged, judgeItems, judgeModels, type ModelSight, payloadOf, recorded } from './inference-batch.js';
@@ -44,12 +46,16 @@ export class InferenceController {
     summary: 'Record inference timing and success/failure for performance monitoring',
   })
   @TakesIdempotencyKey()
-  recordInference(@Input() input: InferenceRecord, @IdempotencyKey() key: string | undefined): Promise<InferenceRecorded> {
+  recordInference(
+    @Input() input: InferenceRecord,
+    @IdempotencyKey() key: string | undefined,
+    @By() caller: Caller,
+  ): Promise<InferenceRecorded> {
     const { model_id, success = true, error } = input;
     if (success && error) throw invalidInput([{ field: 'error', value: error, accepted: 'an error only with success=false' }]);
-    const isKnown = this.known.inView(model_id) !== undefined;
+    const isKnown = this.known.inView(model_id, caller) !== undefined;
     // As a rule one wait is all there is: an async function has several.
-    return isKnown && key === undefined ? this.recordNow(input) : this.recordLater(input, key);
+    return isKnown && key === undefined ? this.recordNow(input) : this.recordLater(input, key, caller);
   }
 
   @Post('inference/batch')
@@ -61,21 +67,26 @@ export class InferenceController {
     summary: 'Record many inferences, of any models, as JSON or NDJSON: each is recorded or refused by itself',
   })
   @TakesIdempotencyKey()
-  async recordInferences(@Input() { events }: InferenceBatch, @IdempotencyKey() key: string | undefined): Promise<InferenceBatchRecorded> {
+  async recordInferences(
+    @Input() { events }: InferenceBatch,
+    @IdempotencyKey() key: string | undefined,
+    @By() caller: Caller,
+  ): Promise<InferenceBatchRecorded> {
     const items = judgeItems(events);
-    const sights = await this.lookAt(items);
-    return key === undefined ? this.recordOnce(judgeModels(items, sights)) : this.recordUnder(key, items, sights);
+    const sights = await this.lookAt(items, caller);
+    if (key === undefined) return this.recordOnce(judgeModels(items, sights));
+    return this.recordUnder(this.idempotency.nameOf(key, 'inference/batch', caller), items, sights);
   }
 
   private recordNow(input: InferenceRecord): Promise<InferenceRecorded> {
     return this.inferences.publish(input, isoNow()).then(() => recordedOne);
   }
 
-  private async recordLater(input: InferenceRecord, key: string | undefined): Promise<InferenceRecorded> {
-    await this.known.require(input.model_id);
+  private async recordLater(input: InferenceRecord, key: string | undefined, caller: Caller): Promise<InferenceRecorded> {
+    await this.known.require(input.model_id, caller);
     if (key === undefined) return this.recordNow(input);
     const received_at = isoNow();
-    const name = this.idempotency.nameOf(key, 'inference');
+    const name = this.idempotency.nameOf(key, 'inference', caller);
     await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf([input])), unknown_models: [] });
     await Promise.all(this.inferences.publishAs(`idem:${name}`, [input], received_at));
     return recordedOne;
@@ -90,9 +101,8 @@ export class InferenceController {
   }
 
   /** What the registry said of the models when the request first came counts for its retries: their messages must be the same. */
-  private async recordUnder(key: string, items: Judged[], sights: Map<string, ModelSight>): Promise<InferenceBatchRecorded> {
+  private async recordUnder(name: string, items: Judged[], sights: Map<string, ModelSight>): Promise<InferenceBatchRecorded> {
     if ([...sights.values()].includes('unsure')) throw serviceUnavailable('registry');
-    const name = this.idempotency.nameOf(key, 'inference/batch');
     const first = await this.idempotency.claim(name, {
       payload_sha256: sha256(payloadOf(items)),
       unknown_models: [...sights].filter(([, sight]) => sight === 'absent').map(([model_id]) => model_id),
@@ -104,7 +114,7 @@ export class InferenceController {
     return answered(judged, this.inferences.publishAs(`idem:${name}`, inferences, isoNow()));
   }
 
-  private async lookAt(items: Judged[]): Promise<Map<string, ModelSight>> {
+  private async lookAt(items: Judged[], caller: Caller): Promise<Map<string, ModelSight>> {
     const ids = [...new Set(items.flatMap((judged) => (isRefusal(judged) ? [] : [judged.model_id])))];
     const sights = new Map<string, ModelSight>();
     const rest = ids.values();
@@ -112,7 +122,7 @@ export class InferenceController {
     const look = async (): Promise<void> => {
       for (const model_id of rest) {
         // One that did not answer is not waited for again.
-        const sight = away && !this.known.has(model_id) ? 'unsure' : await this.sightOf(model_id);
+        const sight = away && !this.known.has(model_id) ? 'unsure' : await this.sightOf(model_id, caller);
         away ||= sight === 'unsure';
         sights.set(model_id, sight);
       }
@@ -121,9 +131,9 @@ export class InferenceController {
     return sights;
   }
 
-  private async sightOf(model_id: string): Promise<ModelSight> {
+  private async sightOf(model_id: string, caller: Caller): Promise<ModelSight> {
     try {
-      await this.known.require(model_id);
+      await this.known.require(model_id, caller);
       return 'visible';
     } catch (error) {
       const code = error instanceof AppError ? error.code : null;

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { noteKeyUse } from '#contracts/access.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { system } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 
 const tellEveryMs = 60_000;
@@ -31,7 +31,7 @@ export class KeyUses implements OnModuleDestroy {
     for (let at = 0; at < key_ids.length; at += atOnce) {
       const part = key_ids.slice(at, at + atOnce);
       try {
-        await runAs(system('key_use'), () => this.bus.ask(noteKeyUse, { key_ids: part }));
+        await this.bus.ask(noteKeyUse, { key_ids: part }, system('key_use'));
       } catch (error) {
         this.logger.debug(`Could not tell which keys were used; trying again in a minute: ${String(error)}`, 'keys');
         for (const key_id of part) this.used.add(key_id);

@@ -7,7 +7,7 @@ import { type Flag, type FlagFilter, flagInScope, flagsView, getFlag } from '#co
 import { type Page } from '#contracts/page.js';
 import { compileFlag, type CompiledFlag } from '#evaluation/compiled-flag.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller } from '#runtime/caller.js';
+import { type Caller } from '#runtime/caller.js';
 import { cursorParts, cursorText, pageFrom } from '#runtime/cursor.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { KnownModels } from './known-models.store.js';
@@ -84,11 +84,11 @@ export class KnownFlags {
   }
 
   /** As the caller sees it; one that the view does not have yet is asked of its owner. Throws FLAG_NOT_FOUND, SERVICE_UNAVAILABLE. */
-  async require(flag_key: string): Promise<CompiledFlag> {
-    const known = this.find(flag_key, currentCaller().actor.scope);
+  async require(flag_key: string, caller: Caller): Promise<CompiledFlag> {
+    const known = this.find(flag_key, caller.actor.scope);
     if (known) return known;
     if (this.flags.get(flag_key)) throw flagNotFound(flag_key);
-    return this.compiledOf(this.learn(await this.bus.ask(getFlag, { flag_key })));
+    return this.compiledOf(this.learn(await this.bus.ask(getFlag, { flag_key }, caller)));
   }
 
   /** In the order of their names. Throws as above. */
@@ -97,9 +97,9 @@ export class KnownFlags {
     return [...this.evaluators.values()].sort((a, b) => compareTexts(a.name, b.name));
   }
 
-  list(filter: FlagFilter): Page<Flag> {
+  list(filter: FlagFilter, { actor }: Caller): Page<Flag> {
     this.assertComplete();
-    const { scope } = currentCaller().actor;
+    const { scope } = actor;
     const accepts = matching(filter, Date.now());
     const [place] = filter.cursor === undefined ? [] : cursorParts(filter.cursor, 1);
     const after = place === undefined ? undefined : ({ flag_key }: Flag) => compareTexts(flag_key, place);

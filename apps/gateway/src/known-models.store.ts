@@ -4,7 +4,7 @@ import { modelNotFound, serviceUnavailable } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { getModel, type Model, type ModelFilter, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller } from '#runtime/caller.js';
+import { type Caller } from '#runtime/caller.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { VisibleRecords } from '#runtime/visible-records.js';
 import { ModelList } from './model-list.js';
@@ -17,7 +17,7 @@ export class KnownModels extends VisibleRecords<Model> {
 
   constructor(views: Views, bus: Bus) {
     const records = views.follow(modelsView);
-    super({ records, ask: (model_id) => bus.ask(getModel, { model_id }), inScope, absent: modelNotFound });
+    super({ records, ask: (model_id, caller) => bus.ask(getModel, { model_id }, caller), inScope, absent: modelNotFound });
     this.projection = records;
     records.onChange({
       put: (model, before) => {
@@ -34,9 +34,9 @@ export class KnownModels extends VisibleRecords<Model> {
   }
 
   /** Throws SERVICE_UNAVAILABLE before all models are known. */
-  list(filter: ModelFilter, scope = currentCaller().actor.scope): Page<Model> {
+  list(filter: ModelFilter, { actor }: Caller): Page<Model> {
     if (!this.projection.ready) throw serviceUnavailable('registry');
-    return this.ordered.page(filter, scope);
+    return this.ordered.page(filter, actor.scope);
   }
 
   /** What the registry just answered, known here before the view brings it round. */

@@ -18,6 +18,6 @@ export function sourcesOf(prototype: object, method: string): Source[] {
   const sources = (Reflect.getMetadata(parametersKey, prototype, method) as Source[] | undefined) ?? [];
   const expected = (Reflect.getMetadata('design:paramtypes', prototype, method) as unknown[]).length;
   const missing = Array.from({ length: expected }, (_, index) => index).find((index) => !sources[index]);
-  if (missing !== undefined) throw new Error(`Parameter ${missing} of ${method} is none of @Input, @Rows, @Ages and @IdempotencyKey`);
+  if (missing !== undefined) throw new Error(`Parameter ${missing} of ${method} is none of @Input, @By, @Rows, @Ages and @IdempotencyKey`);
   return sources;
 }

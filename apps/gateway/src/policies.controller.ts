@@ -9,6 +9,8 @@ import {
 import { changePromotionPolicy, getPromotionPolicy, type PromotionPolicy, PromotionPolicyChange } from '#contracts/promotion.js';
 import { NoInput } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
+import { By } from './by.decorator.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller('policies')
@@ -17,25 +19,25 @@ export class PoliciesController {
 
   @Get('promotion')
   @Serves({ ...getPromotionPolicy, role: 'viewer', from: 'query', summary: 'What a promotion needs' })
-  getPromotionPolicy(@Input() input: NoInput): Promise<PromotionPolicy> {
-    return this.bus.ask(getPromotionPolicy, input);
+  getPromotionPolicy(@Input() input: NoInput, @By() caller: Caller): Promise<PromotionPolicy> {
+    return this.bus.ask(getPromotionPolicy, input, caller);
   }
 
   @Patch('promotion')
   @Serves({ ...changePromotionPolicy, role: 'admin', from: 'body', summary: 'Change what a promotion needs' })
-  changePromotionPolicy(@Input() input: PromotionPolicyChange): Promise<PromotionPolicy> {
-    return this.bus.ask(changePromotionPolicy, input);
+  changePromotionPolicy(@Input() input: PromotionPolicyChange, @By() caller: Caller): Promise<PromotionPolicy> {
+    return this.bus.ask(changePromotionPolicy, input, caller);
   }
 
   @Get('validation')
   @Serves({ ...getValidationPolicy, role: 'viewer', from: 'query', summary: 'By what a difference from a baseline counts' })
-  getValidationPolicy(@Input() input: ValidationPolicyRequest): Promise<ValidationPolicy> {
-    return this.bus.ask(getValidationPolicy, input);
+  getValidationPolicy(@Input() input: ValidationPolicyRequest, @By() caller: Caller): Promise<ValidationPolicy> {
+    return this.bus.ask(getValidationPolicy, input, caller);
   }
 
   @Patch('validation')
   @Serves({ ...changeValidationPolicy, role: 'admin', from: 'body', summary: 'Change by what a difference from a baseline counts' })
-  changeValidationPolicy(@Input() input: ValidationPolicyChange): Promise<ValidationPolicy> {
-    return this.bus.ask(changeValidationPolicy, input);
+  changeValidationPolicy(@Input() input: ValidationPolicyChange, @By() caller: Caller): Promise<ValidationPolicy> {
+    return this.bus.ask(changeValidationPolicy, input, caller);
   }
 }

@@ -26,6 +26,8 @@ import {
   RolloutRef,
 } from '#contracts/rollouts.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
+import { By } from './by.decorator.js';
 import { KnownFlags } from './known-flags.store.js';
 import { KnownModels } from './known-models.store.js';
 import { Input, Serves } from './serves.decorator.js';
@@ -42,8 +44,8 @@ export class RolloutsController {
 
   @Get()
   @Serves({ ...listRollouts, role: 'viewer', from: 'query', summary: 'List rollouts, newest first' })
-  listRollouts(@Input() input: RolloutFilter): Promise<Page<Rollout>> {
-    return this.bus.ask(listRollouts, input);
+  listRollouts(@Input() input: RolloutFilter, @By() caller: Caller): Promise<Page<Rollout>> {
+    return this.bus.ask(listRollouts, input, caller);
   }
 
   @Post()
@@ -54,14 +56,14 @@ export class RolloutsController {
     from: 'body',
     summary: 'Put a candidate on canary, to take over step by step',
   })
-  async createRollout(@Input() input: NewRollout): Promise<Rollout> {
-    return this.learn(await this.bus.ask(createRollout, input));
+  async createRollout(@Input() input: NewRollout, @By() caller: Caller): Promise<Rollout> {
+    return this.learn(await this.bus.ask(createRollout, input, caller));
   }
 
   @Get(':rollout_id')
   @Serves({ ...getRollout, role: 'viewer', path: [...path], from: 'query', summary: 'One rollout' })
-  getRollout(@Input() input: RolloutRef): Promise<Rollout> {
-    return this.bus.ask(getRollout, input);
+  getRollout(@Input() input: RolloutRef, @By() caller: Caller): Promise<Rollout> {
+    return this.bus.ask(getRollout, input, caller);
   }
 
   @Post(':rollout_id/pause')
@@ -73,14 +75,14 @@ export class RolloutsController {
     from: 'body',
     summary: 'Do not advance; guardrails are watched on',
   })
-  async pauseRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.learn(await this.bus.ask(pauseRollout, input));
+  async pauseRollout(@Input() input: RolloutAction, @By() caller: Caller): Promise<Rollout> {
+    return this.learn(await this.bus.ask(pauseRollout, input, caller));
   }
 
   @Post(':rollout_id/resume')
   @Serves({ ...resumeRollout, output: Rollout, role: 'releaser', path: [...path], from: 'body', summary: 'Go on with a paused rollout' })
-  async resumeRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.learn(await this.bus.ask(resumeRollout, input));
+  async resumeRollout(@Input() input: RolloutAction, @By() caller: Caller): Promise<Rollout> {
+    return this.learn(await this.bus.ask(resumeRollout, input, caller));
   }
 
   @Post(':rollout_id/promote')
@@ -92,8 +94,8 @@ export class RolloutsController {
     from: 'body',
     summary: 'One step further, without waiting for evidence',
   })
-  async promoteRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.learn(await this.bus.ask(promoteRollout, input));
+  async promoteRollout(@Input() input: RolloutAction, @By() caller: Caller): Promise<Rollout> {
+    return this.learn(await this.bus.ask(promoteRollout, input, caller));
   }
 
   @Post(':rollout_id/abort')
@@ -105,8 +107,8 @@ export class RolloutsController {
     from: 'body',
     summary: 'All traffic back to the control, at once',
   })
-  async abortRollout(@Input() input: RolloutAction): Promise<Rollout> {
-    return this.learn(await this.bus.ask(abortRollout, input));
+  async abortRollout(@Input() input: RolloutAction, @By() caller: Caller): Promise<Rollout> {
+    return this.learn(await this.bus.ask(abortRollout, input, caller));
   }
 
   @Get(':rollout_id/decisions')
@@ -117,20 +119,20 @@ export class RolloutsController {
     from: 'query',
     summary: 'What each tick was decided by, newest first',
   })
-  listDecisions(@Input() input: RolloutDecisionsRequest): Promise<Page<RolloutDecision>> {
-    return this.bus.ask(listRolloutDecisions, input);
+  listDecisions(@Input() input: RolloutDecisionsRequest, @By() caller: Caller): Promise<Page<RolloutDecision>> {
+    return this.bus.ask(listRolloutDecisions, input, caller);
   }
 
   @Get(':rollout_id/analysis')
   @Serves({ ...analyseRollout, role: 'viewer', path: [...path], from: 'query', summary: 'How candidate and control compare' })
-  analyse(@Input() input: RolloutRef): Promise<RolloutAnalysis> {
-    return this.bus.ask(analyseRollout, input);
+  analyse(@Input() input: RolloutRef, @By() caller: Caller): Promise<RolloutAnalysis> {
+    return this.bus.ask(analyseRollout, input, caller);
   }
 
   @Post(':rollout_id/simulate')
   @Serves({ ...simulateRollout, role: 'viewer', path: [...path], from: 'body', summary: 'The stored ticks, judged by other margins' })
-  simulate(@Input() input: RolloutSimulationRequest): Promise<RolloutSimulation> {
-    return this.bus.ask(simulateRollout, input);
+  simulate(@Input() input: RolloutSimulationRequest, @By() caller: Caller): Promise<RolloutSimulation> {
+    return this.bus.ask(simulateRollout, input, caller);
   }
 
   /** Whoever made the change sees all of it in the next answer. */

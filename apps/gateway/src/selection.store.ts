@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { inScope, isNarrowed } from '#contracts/access.js';
+import { inScope, isNarrowed, type Scope } from '#contracts/access.js';
 import { type Model } from '#contracts/registry.js';
 import {
   type BanditPool,
@@ -16,7 +16,7 @@ import { type Candidate, type Choose, type Exclusion, prepareChoice } from '#eva
 import { isWanted } from '#evaluation/selection/wanted.js';
 import { type Weights } from '#evaluation/selection/weights.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller, runAs, system } from '#runtime/caller.js';
+import { type Caller, system } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { Figures } from './figures.store.js';
@@ -69,14 +69,14 @@ export class SelectionStore {
   }
 
   /** By a policy other than `flag`. */
-  choice(policy: Policy, wanted: ModelsWanted): Prepared {
+  choice(policy: Policy, wanted: ModelsWanted, { actor }: Caller): Prepared {
     const pool = policy === 'bandit' ? this.pool(wanted) : undefined;
     const prepare = (): Prepared => {
       const { weights, rest } = weightsOf(pool);
-      const candidates = this.wanted(wanted);
+      const candidates = this.wanted(wanted, actor.scope);
       return { choose: prepareChoice({ policy, candidates, weights, rest, flag: null }), isWeighed: weights !== null };
     };
-    if (isNarrowed(currentCaller().actor.scope)) return prepare();
+    if (isNarrowed(actor.scope)) return prepare();
     const key = `${policy} ${keyOf(wanted)}`;
     const before = this.prepared.get(key);
     if (before) return before;
@@ -86,15 +86,15 @@ export class SelectionStore {
     return after;
   }
 
-  /** What was meant, is stable or canary, and the caller may see. */
-  wanted(wanted: ModelsWanted): Candidate[] {
+  /** What was meant, is stable or canary, and in scope. */
+  wanted(wanted: ModelsWanted, scope: Scope): Candidate[] {
     const key = keyOf(wanted);
-    return visible(this.lists.get(key) ?? this.list(key, wanted)).map((model) => this.candidate(model));
+    return visible(scope, this.lists.get(key) ?? this.list(key, wanted)).map((model) => this.candidate(model));
   }
 
   /** What was meant besides, to tell why nothing is left. */
-  inOtherStatus(wanted: ModelsWanted): Exclusion[] {
-    return visible([...this.known.projection.values()])
+  inOtherStatus(wanted: ModelsWanted, scope: Scope): Exclusion[] {
+    return visible(scope, [...this.known.projection.values()])
       .filter((model) => isWanted(wanted, model) && !isServed(model))
       .map(({ model_id }) => ({ model_id, reason: 'STATUS' }));
   }
@@ -147,7 +147,7 @@ export class SelectionStore {
     if (now - (this.told.get(pool_id) ?? -Infinity) < tellEveryMs) return;
     if (this.told.size >= keptLists) this.told.clear();
     this.told.set(pool_id, now);
-    runAs(system('gateway'), () => this.bus.ask(usePool, { name, sport, model_type })).catch((error: unknown) => {
+    this.bus.ask(usePool, { name, sport, model_type }, system('gateway')).catch((error: unknown) => {
       this.told.delete(pool_id);
       this.logger.debug(`The flags service was not told of a bandit pool: ${String(error)}`, 'selection');
     });
@@ -156,10 +156,7 @@ export class SelectionStore {
 
 const isServed = ({ status }: Model): boolean => status === 'stable' || status === 'canary';
 
-function visible(models: Model[]): Model[] {
-  const { scope } = currentCaller().actor;
-  return isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models;
-}
+const visible = (scope: Scope, models: Model[]): Model[] => (isNarrowed(scope) ? models.filter((model) => inScope(scope, model)) : models);
 
 const keyOf = ({ name, sport, model_type }: ModelsWanted): string => `${model_type ?? ''} ${sport ?? ''} ${name ?? ''}`;
 

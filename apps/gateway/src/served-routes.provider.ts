@@ -1,6 +1,5 @@
 import { type INestApplication } from '@nestjs/common';
 import { type FastifyReply, type FastifyRequest } from 'fastify';
-import { runAs } from '#runtime/caller.js';
 import { toAppError } from '#runtime/errors.filter.js';
 import { type Logger } from '#runtime/logger.js';
 import { sendAnswer } from './envelope.js';
@@ -25,7 +24,7 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
     const target = instance[method]!;
     const sources = sourcesOf(controller.prototype as object, method);
     return (request, reply) => {
-      const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
+      const fail = (error: unknown): void => sendError(reply, toAppError(error, logger, { request_id: request.id }));
       const send = (data: object): void => {
         try {
           sendAnswer(served, data, request, reply);
@@ -34,10 +33,9 @@ export function servedRoutes(app: INestApplication, logger: Logger): (handler: o
         }
       };
       try {
-        const actor = guard.authorise(served, request);
+        guard.authorise(served, request);
         const values = sources.map((source) => source(request, served, reply));
-        // What it asks of services carries on who asked.
-        const answer = runAs({ request_id: request.id, actor }, () => target.apply(instance, values));
+        const answer = target.apply(instance, values);
         if (answer instanceof Promise) answer.then(send, fail);
         else send(answer);
       } catch (error) {

@@ -40,6 +40,8 @@ import {
   type ValidationHistory,
 } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
+import { By } from './by.decorator.js';
 import { IdempotencyKey, TakesIdempotencyKey } from './idempotency-key.decorator.js';
 import { IdempotencyStore, sha256 } from './idempotency.store.js';
 import { Input, Serves } from './serves.decorator.js';
@@ -62,13 +64,13 @@ export class ValidationController {
   @Post('run')
   @Serves({ input: RunRequest, output: RunResult, role: 'editor', from: 'body', summary: 'Run validation tests for a specific model' })
   @TakesIdempotencyKey()
-  async run(@Input() input: RunRequest, @IdempotencyKey() key: string | undefined): Promise<RunResult> {
+  async run(@Input() input: RunRequest, @IdempotencyKey() key: string | undefined, @By() caller: Caller): Promise<RunResult> {
     const deadline = Date.now() + deadlineMs;
-    const request = key === undefined ? undefined : this.requestName(key, input);
-    let run: RunResult = await this.bus.ask(startRun, { ...input, request });
+    const request = key === undefined ? undefined : this.requestName(key, input, caller);
+    let run: RunResult = await this.bus.ask(startRun, { ...input, request }, caller);
     while (run.status === 'running' && input.wait !== false && Date.now() < deadline) {
       const { run_id } = run;
-      const seen = await this.askTwice(() => this.bus.ask(awaitRun, { run_id, wait_ms })).catch(unlessUnavailable);
+      const seen = await this.askTwice(() => this.bus.ask(awaitRun, { run_id, wait_ms }, caller)).catch(unlessUnavailable);
       if (!seen) break;
       run = seen;
     }
@@ -84,9 +86,9 @@ export class ValidationController {
     });
   }
 
-  private requestName(key: string, { model_id, test_case_ids }: RunRequest): RequestName {
+  private requestName(key: string, { model_id, test_case_ids }: RunRequest, caller: Caller): RequestName {
     const payload = JSON.stringify([model_id, test_case_ids ?? null]);
-    return { name: this.idempotency.nameOf(key, 'validation/run'), payload_sha256: sha256(payload) };
+    return { name: this.idempotency.nameOf(key, 'validation/run', caller), payload_sha256: sha256(payload) };
   }
 
   @Post('nightly')
@@ -97,21 +99,21 @@ export class ValidationController {
     from: 'body',
     summary: 'Trigger nightly validation for all active models',
   })
-  async nightly(@Input() input: NoInput): Promise<NightlyResult> {
+  async nightly(@Input() input: NoInput, @By() caller: Caller): Promise<NightlyResult> {
     const deadline = Date.now() + deadlineMs;
-    let state = await this.bus.ask(startNightly, input);
+    let state = await this.bus.ask(startNightly, input, caller);
     while (!state.completed) {
       if (Date.now() > deadline) throw serviceUnavailable('validation');
       const { nightly_id } = state;
-      state = await this.askTwice(() => this.bus.ask(awaitNightly, { nightly_id, wait_ms }));
+      state = await this.askTwice(() => this.bus.ask(awaitNightly, { nightly_id, wait_ms }, caller));
     }
     return state.result;
   }
 
   @Get('history/:model_id')
   @Serves({ ...getHistory, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Get validation history for a model' })
-  getHistory(@Input() input: HistoryRequest): Promise<ValidationHistory> {
-    return this.bus.ask(getHistory, input);
+  getHistory(@Input() input: HistoryRequest, @By() caller: Caller): Promise<ValidationHistory> {
+    return this.bus.ask(getHistory, input, caller);
   }
 
   @Get('regression-report/:model_id')
@@ -122,14 +124,14 @@ export class ValidationController {
     from: 'query',
     summary: 'Get regression analysis report for a model',
   })
-  getRegressionReport(@Input() input: ReportRequest): Promise<RegressionReport> {
-    return this.bus.ask(getRegressionReport, input);
+  getRegressionReport(@Input() input: ReportRequest, @By() caller: Caller): Promise<RegressionReport> {
+    return this.bus.ask(getRegressionReport, input, caller);
   }
 
   @Get('runs/:run_id')
   @Serves({ ...getRun, role: 'viewer', path: ['run_id'], from: 'query', summary: 'One run with the outcome of every case' })
-  getRun(@Input() input: RunRef): Promise<Run> {
-    return this.bus.ask(getRun, input);
+  getRun(@Input() input: RunRef, @By() caller: Caller): Promise<Run> {
+    return this.bus.ask(getRun, input, caller);
   }
 
   @Get('runs/:run_id/results')
@@ -140,38 +142,38 @@ export class ValidationController {
     from: 'query',
     summary: 'The outcome of every case of a run, page by page',
   })
-  listRunResults(@Input() input: RunResultsRequest): Promise<Page<CaseResult>> {
-    return this.bus.ask(listRunResults, input);
+  listRunResults(@Input() input: RunResultsRequest, @By() caller: Caller): Promise<Page<CaseResult>> {
+    return this.bus.ask(listRunResults, input, caller);
   }
 
   @Post('runs/:run_id/cancel')
   @Serves({ ...cancelRun, role: 'editor', path: ['run_id'], from: 'body', summary: 'Cancel a run that waits or runs' })
-  cancelRun(@Input() input: RunCancellation): Promise<Run> {
-    return this.bus.ask(cancelRun, input);
+  cancelRun(@Input() input: RunCancellation, @By() caller: Caller): Promise<Run> {
+    return this.bus.ask(cancelRun, input, caller);
   }
 
   @Get('cases')
   @Serves({ ...listTestCases, role: 'viewer', from: 'query', summary: 'List test cases' })
-  listTestCases(@Input() input: TestCaseFilter): Promise<Page<TestCase>> {
-    return this.bus.ask(listTestCases, input);
+  listTestCases(@Input() input: TestCaseFilter, @By() caller: Caller): Promise<Page<TestCase>> {
+    return this.bus.ask(listTestCases, input, caller);
   }
 
   @Post('cases')
   @Serves({ ...createTestCase, role: 'editor', from: 'body', summary: 'Add a test case' })
-  createTestCase(@Input() input: NewTestCase): Promise<TestCase> {
-    return this.bus.ask(createTestCase, input);
+  createTestCase(@Input() input: NewTestCase, @By() caller: Caller): Promise<TestCase> {
+    return this.bus.ask(createTestCase, input, caller);
   }
 
   @Get('cases/:test_case_id')
   @Serves({ ...getTestCase, role: 'viewer', path: ['test_case_id'], from: 'query', summary: 'One test case' })
-  getTestCase(@Input() input: TestCaseRef): Promise<TestCase> {
-    return this.bus.ask(getTestCase, input);
+  getTestCase(@Input() input: TestCaseRef, @By() caller: Caller): Promise<TestCase> {
+    return this.bus.ask(getTestCase, input, caller);
   }
 
   @Patch('cases/:test_case_id')
   @Serves({ ...changeTestCase, role: 'editor', path: ['test_case_id'], from: 'body', summary: 'Change a test case' })
-  changeTestCase(@Input() input: TestCaseChange): Promise<TestCase> {
-    return this.bus.ask(changeTestCase, input);
+  changeTestCase(@Input() input: TestCaseChange, @By() caller: Caller): Promise<TestCase> {
+    return this.bus.ask(changeTestCase, input, caller);
   }
 
   @Delete('cases/:test_case_id')
@@ -182,8 +184,8 @@ export class ValidationController {
     from: 'query',
     summary: 'Remove a test case; runs that had it keep their results',
   })
-  removeTestCase(@Input() input: TestCaseRemoval): Promise<Removed> {
-    return this.bus.ask(removeTestCase, input);
+  removeTestCase(@Input() input: TestCaseRemoval, @By() caller: Caller): Promise<Removed> {
+    return this.bus.ask(removeTestCase, input, caller);
   }
 }
 

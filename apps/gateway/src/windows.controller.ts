@@ -1,6 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
 import { type Arms, ArmsRequest, getArms, getSeries, type Series, SeriesRequest } from '#contracts/metrics.js';
 import { Bus } from '#runtime/bus.js';
+import { type Caller } from '#runtime/caller.js';
+import { By } from './by.decorator.js';
 import { Input, Serves } from './serves.decorator.js';
 
 @Controller('registry/:model_id/metrics')
@@ -9,8 +11,8 @@ export class WindowsController {
 
   @Get('series')
   @Serves({ ...getSeries, role: 'viewer', path: ['model_id'], from: 'query', summary: 'Metrics step by step, for charts' })
-  getSeries(@Input() input: SeriesRequest): Promise<Series> {
-    return this.bus.ask(getSeries, input);
+  getSeries(@Input() input: SeriesRequest, @By() caller: Caller): Promise<Series> {
+    return this.bus.ask(getSeries, input, caller);
   }
 
   @Get('arms')
@@ -21,7 +23,7 @@ export class WindowsController {
     from: 'query',
     summary: 'Metrics by the variants of flags that directed inferences here',
   })
-  getArms(@Input() input: ArmsRequest): Promise<Arms> {
-    return this.bus.ask(getArms, input);
+  getArms(@Input() input: ArmsRequest, @By() caller: Caller): Promise<Arms> {
+    return this.bus.ask(getArms, input, caller);
   }
 }

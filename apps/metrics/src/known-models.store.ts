@@ -4,7 +4,7 @@ import { inScope } from '#contracts/access.js';
 import { AppError, modelNotFound } from '#contracts/errors.js';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { type Caller, system } from '#runtime/caller.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 import { awaitEvaluation } from './health/turn.store.js';
@@ -32,7 +32,7 @@ export class KnownModels extends VisibleRecords<Model> {
     private readonly bus: Bus,
     database: DataSource,
   ) {
-    const ask = (model_id: string): Promise<Model> => bus.ask(getModel, { model_id });
+    const ask = (model_id: string, caller: Caller): Promise<Model> => bus.ask(getModel, { model_id }, caller);
     const records = views.follow(modelsView, {
       removed: (model_id) => removeModel(database, model_id),
       leftovers: {
@@ -40,7 +40,7 @@ export class KnownModels extends VisibleRecords<Model> {
           const rows = await database.query<{ model_id: string }[]>(`SELECT DISTINCT model_id FROM metrics.model_window WHERE NOT folded`);
           return rows.map(({ model_id }) => model_id);
         },
-        isGone: (model_id) => isAbsent(() => ask(model_id), 'MODEL_NOT_FOUND'),
+        isGone: (model_id) => isAbsent((caller) => ask(model_id, caller), 'MODEL_NOT_FOUND'),
       },
     });
     super({ records, ask, inScope, absent: modelNotFound });
@@ -72,14 +72,14 @@ export class KnownModels extends VisibleRecords<Model> {
     }
     for (let at = 0; at < unknown.length; at += askedAtOnce) {
       const part = unknown.slice(at, at + askedAtOnce);
-      await runAs(system('ingest'), () => Promise.all(part.map(async (id) => found.set(id, await this.askExistence(id)))));
+      await Promise.all(part.map(async (id) => found.set(id, await this.askExistence(id))));
     }
     return found;
   }
 
   private async askExistence(model_id: string): Promise<Existence> {
     try {
-      await this.bus.ask(getModel, { model_id });
+      await this.bus.ask(getModel, { model_id }, system('ingest'));
       return 'known';
     } catch (error) {
       return error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? 'unknown' : 'unsure';

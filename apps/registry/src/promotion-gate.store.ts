@@ -5,6 +5,7 @@ import { type GateRequirement, type Transition } from '#contracts/promotion.js';
 import { type Model, type ModelStatus } from '#contracts/registry.js';
 import { type FinishedRun, getGateEvidence } from '#contracts/validation.js';
 import { Bus } from '#runtime/bus.js';
+import { currentCaller } from '#runtime/caller.js';
 import { allowedNext } from './model-status.js';
 import { judgeGate, requirementsOf, unknownGate } from './promotion-gate.js';
 import { PromotionPolicyEntity } from './promotion-policy.entity.js';
@@ -49,7 +50,7 @@ export class PromotionGate {
   }
 
   private async newestRun(model_id: string): Promise<FinishedRun | null> {
-    return (await this.bus.ask(getGateEvidence, { model_id })).newest_run;
+    return (await this.bus.ask(getGateEvidence, { model_id }, currentCaller())).newest_run;
   }
 }
 

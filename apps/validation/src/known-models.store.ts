@@ -4,7 +4,7 @@ import { inScope, isNarrowed } from '#contracts/access.js';
 import { modelNotFound } from '#contracts/errors.js';
 import { getModel, listModels, type Model, type ModelStatus, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { currentCaller } from '#runtime/caller.js';
+import { type Caller, currentCaller } from '#runtime/caller.js';
 import { type Followed, Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 import { followStable } from './comparing/follow-stable.js';
@@ -28,6 +28,7 @@ export class KnownModels extends VisibleRecords<Model> {
     private readonly bus: Bus,
     database: DataSource,
   ) {
+    const ask = (model_id: string, caller: Caller): Promise<Model> => bus.ask(getModel, { model_id }, caller);
     const records: Followed<Model> = views.follow(modelsView, {
       // What became stable meanwhile, or cannot be stored now, is seen to before the next comparison.
       changed: (model) => {
@@ -43,16 +44,16 @@ export class KnownModels extends VisibleRecords<Model> {
           const rows = await database.query<{ model_id: string }[]>(modelsWithRuns);
           return rows.map(({ model_id }) => model_id);
         },
-        isGone: (model_id) => isAbsent(() => bus.ask(getModel, { model_id }), 'MODEL_NOT_FOUND'),
+        isGone: (model_id) => isAbsent((caller) => ask(model_id, caller), 'MODEL_NOT_FOUND'),
       },
     });
-    super({ records, ask: (model_id) => bus.ask(getModel, { model_id }), inScope, absent: modelNotFound });
+    super({ records, ask, inScope, absent: modelNotFound });
     this.models = records;
   }
 
   /** As the registry has it now: a run must not call an address that was just changed. */
   current(model_id: string): Promise<Model> {
-    return this.bus.ask(getModel, { model_id });
+    return this.bus.ask(getModel, { model_id }, currentCaller());
   }
 
   /** What a night validates: every canary and stable model. Asked of the registry: the view may not yet know of a promotion. */
@@ -69,7 +70,7 @@ export class KnownModels extends VisibleRecords<Model> {
     const models: Model[] = [];
     let cursor: string | undefined;
     do {
-      const page = await this.bus.ask(listModels, { status, limit: 1000, cursor });
+      const page = await this.bus.ask(listModels, { status, limit: 1000, cursor }, currentCaller());
       models.push(...page.items);
       cursor = page.next_cursor ?? undefined;
     } while (cursor);

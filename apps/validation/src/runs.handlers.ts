@@ -112,7 +112,7 @@ export class RunsHandlers {
   /** What the registry judges a promotion by. */
   @Answers(getGateEvidence)
   async getGateEvidence({ model_id }: ModelRef): Promise<GateEvidence> {
-    await this.known.require(model_id);
+    await this.known.require(model_id, currentCaller());
     return { newest_run: await this.runs.newestFinished(model_id) };
   }
 
@@ -140,13 +140,13 @@ export class RunsHandlers {
 
   @Answers(getHistory)
   async getHistory({ model_id, days = historyDays }: HistoryRequest): Promise<ValidationHistory> {
-    await this.known.require(model_id);
+    await this.known.require(model_id, currentCaller());
     return { model_id, period_days: days, validation_runs: await this.runs.since(model_id, days) };
   }
 
   @Answers(getRegressionReport)
   async getRegressionReport({ model_id, days = reportDays }: ReportRequest): Promise<RegressionReport> {
-    await this.known.require(model_id);
+    await this.known.require(model_id, currentCaller());
     const finished = (await this.runs.since(model_id, days)).filter(({ status }) => status !== 'running');
     const last_run_id = finished[0]?.run_id ?? null;
     return {
@@ -161,7 +161,7 @@ export class RunsHandlers {
   private async visible(run_id: string): Promise<RunEntity> {
     const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
     // A run of a model outside a narrowed key's scope is as good as absent.
-    await this.known.require(run.model_id).catch((error: unknown) => {
+    await this.known.require(run.model_id, currentCaller()).catch((error: unknown) => {
       throw error instanceof AppError && error.code === 'MODEL_NOT_FOUND' ? runNotFound(run_id) : error;
     });
     return run;

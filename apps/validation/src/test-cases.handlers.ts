@@ -50,7 +50,7 @@ export class TestCasesHandlers {
   @Answers(listTestCases)
   async listTestCases(filter: TestCaseFilter): Promise<Page<TestCase>> {
     const query = this.cases.inOrder();
-    if (filter.model_id !== undefined) this.cases.applicable(query, await this.known.require(filter.model_id));
+    if (filter.model_id !== undefined) this.cases.applicable(query, await this.known.require(filter.model_id, currentCaller()));
     if (filter.cursor !== undefined) query.andWhere('test_case.test_case_id > :after', { after: cursorParts(filter.cursor, 1)[0] });
     return fillPage(
       filter,
@@ -149,7 +149,7 @@ export class TestCasesHandlers {
     const { scope } = currentCaller().actor;
     if (isWithin(scope, applies_to)) return true;
     if (!applies_to.model_id) return false;
-    return this.known.require(applies_to.model_id).then(
+    return this.known.require(applies_to.model_id, currentCaller()).then(
       () => true,
       (error: unknown) => {
         if (error instanceof AppError && error.code === 'MODEL_NOT_FOUND') return false;

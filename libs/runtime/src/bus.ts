@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { NoRespondersError, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { AppError, errorFromBody, raise, serviceUnavailable } from '#contracts/errors.js';
 import { type RequestContract, serviceOf } from '#contracts/request.js';
-import { callerHeaders, currentCaller } from './caller.js';
+import { type Caller, callerHeaders } from './caller.js';
 import { Nats } from './nats.js';
 import { Telemetry } from './telemetry.js';
 import { traceHeader } from './trace-context.js';
@@ -32,15 +32,15 @@ export class Bus {
   ) {}
 
   /**
-   * Asks the owning service. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
+   * Asks the owning service, in the name of `caller`. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
    * away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
-  async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In): Promise<Out> {
+  async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In, caller: Caller): Promise<Out> {
     const began = performance.now();
     const span = currentSpan()?.child({ name: contract.subject, role: 'client', attributes: { 'rpc.system.name': 'nats' } });
     let code = 'OK';
     try {
-      return await this.request(contract, input, span);
+      return await this.request(contract, input, caller, span);
     } catch (error) {
       code = error instanceof AppError ? error.code : 'INTERNAL_ERROR';
       throw error;
@@ -50,7 +50,12 @@ export class Bus {
     }
   }
 
-  private async request<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In, span?: Span): Promise<Out> {
+  private async request<In extends object, Out extends object>(
+    contract: RequestContract<In, Out>,
+    input: In,
+    caller: Caller,
+    span?: Span,
+  ): Promise<Out> {
     const { subject, timeout_ms } = contract;
     const service = serviceOf(contract);
     if (!this.nats.connected) throw serviceUnavailable(service);
@@ -59,7 +64,7 @@ export class Bus {
     if (limit && Buffer.byteLength(payload) > limit)
       throw new AppError('REQUEST_TOO_LARGE', 'The request is too large', { limit_bytes: limit });
 
-    const headers = callerHeaders(currentCaller());
+    const headers = callerHeaders(caller);
     if (span) headers.set(traceHeader, span.traceparent);
     const before = this.waiting.get(service) ?? 0;
     if (before >= maxWaiting) throw serviceUnavailable(service);

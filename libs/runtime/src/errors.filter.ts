@@ -5,10 +5,10 @@ import { isDatabaseAway } from './database-fault.js';
 import { Logger } from './logger.js';
 
 /** The error as a client may see it. An unexpected one is logged in full and loses its text. */
-export function toAppError(error: unknown, logger: Logger): AppError {
+export function toAppError(error: unknown, logger: Logger, fields: { request_id?: string } = {}): AppError {
   const known = errorFromBody(error);
   if (known) return known;
-  logger.failure('Unexpected error', error);
+  logger.failure('Unexpected error', error, fields);
   return new AppError('INTERNAL_ERROR', 'Something went wrong on our side; the request id finds it in the logs');
 }
 

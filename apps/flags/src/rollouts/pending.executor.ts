@@ -5,6 +5,7 @@ import { getTick } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { applyRollout } from '#contracts/rollouts.js';
 import { Bus } from '#runtime/bus.js';
+import { currentCaller } from '#runtime/caller.js';
 import { FlagsConfig } from '../flags.config.js';
 import { type Counters, countersOf } from './counters.js';
 import { Moves } from './moves.store.js';
@@ -58,7 +59,9 @@ export class PendingExecutor {
     const application = { rollout_id, sequence, models, release, override: row.override, reason: why };
     const [counters, answer] = await Promise.all([
       change === 'start' ? this.countersBefore(row) : null,
-      this.bus.ask(applyRollout, application).catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error))),
+      this.bus
+        .ask(applyRollout, application, currentCaller())
+        .catch((error: unknown) => (error instanceof AppError ? error : raise(error as Error))),
     ]);
     const refusal = answer instanceof AppError ? answer : null;
     await this.database.transaction(async (manager) => {
@@ -88,7 +91,7 @@ export class PendingExecutor {
   private async countersBefore(row: RolloutEntity): Promise<Counters | null> {
     const { flag_key, candidate_variant, candidate_model_id, control_variant, control_model_id } = row;
     try {
-      const tick = await this.bus.ask(getTick, { flag_key });
+      const tick = await this.bus.ask(getTick, { flag_key }, currentCaller());
       return {
         candidate: countersOf(tick, flag_key, candidate_variant, candidate_model_id),
         control: countersOf(tick, flag_key, control_variant, control_model_id),

@@ -4,7 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AppError } from '#contracts/errors.js';
 import { type RolloutEvent, type RolloutEventName, subjectOfRollout, takeRolloutEvent } from '#contracts/rollout-event.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { system } from '#runtime/caller.js';
 import { ensureFactStream } from '#runtime/fact.stream.js';
 import { Logger } from '#runtime/logger.js';
 import { Nats } from '#runtime/nats.js';
@@ -69,7 +69,7 @@ export class RolloutEvents implements OnApplicationBootstrap, OnModuleDestroy {
       const [lock] = await manager.query<{ held: boolean }[]>('SELECT pg_try_advisory_xact_lock($1) AS held', [relayLock]);
       if (!lock?.held) return false;
       const published = await this.each(manager, 'published', (event) => this.publish(event));
-      const taken = await this.each(manager, 'taken', (event) => runAs(system('rollouts'), () => this.bus.ask(takeRolloutEvent, event)));
+      const taken = await this.each(manager, 'taken', (event) => this.bus.ask(takeRolloutEvent, event, system('rollouts')));
       await manager.delete(RolloutEventEntity, { published: true, taken: true });
       return published || taken;
     });

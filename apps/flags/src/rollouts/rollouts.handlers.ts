@@ -63,7 +63,10 @@ export class RolloutsHandlers {
     const plan = planOf(input);
     if (input.override) assertOverrideReason(input.reason);
     // Of what the caller may not see they say that there is none.
-    const [[candidate, control]] = await Promise.all([this.modelsOf(input), this.bus.ask(getFlag, { flag_key: input.flag_key })]);
+    const [[candidate, control]] = await Promise.all([
+      this.modelsOf(input),
+      this.bus.ask(getFlag, { flag_key: input.flag_key }, currentCaller()),
+    ]);
     const rollout_id = `rollout_${randomBytes(6).toString('hex')}`;
     await this.database.transaction(async (manager) => {
       const flag = (await this.flags.lock(manager, input.flag_key)) ?? raise(flagNotFound(input.flag_key));
@@ -189,12 +192,14 @@ export class RolloutsHandlers {
   }
 
   private async modelsOf({ candidate_model_id, control_model_id }: NewRollout): Promise<[candidate: Model, control: Model]> {
-    const candidate = await this.bus.ask(getModel, { model_id: candidate_model_id });
+    const candidate = await this.bus.ask(getModel, { model_id: candidate_model_id }, currentCaller());
     if (!isCandidate(candidate)) {
       const accepted = `a model whose status is development or canary; this one is ${candidate.status}`;
       throw invalidInput([{ field: 'candidate_model_id', value: candidate_model_id, accepted }]);
     }
-    const control = control_model_id ? await this.bus.ask(getModel, { model_id: control_model_id }) : await this.stableOf(candidate);
+    const control = control_model_id
+      ? await this.bus.ask(getModel, { model_id: control_model_id }, currentCaller())
+      : await this.stableOf(candidate);
     if (!control || control.model_id === candidate_model_id || !['stable', 'canary'].includes(control.status)) {
       const accepted = control
         ? 'another model, stable or on canary'
@@ -205,7 +210,7 @@ export class RolloutsHandlers {
   }
 
   private async stableOf({ name }: Model): Promise<Model | undefined> {
-    const { items } = await this.bus.ask(listModels, { status: 'stable', q: name, limit: 1_000 });
+    const { items } = await this.bus.ask(listModels, { status: 'stable', q: name, limit: 1_000 }, currentCaller());
     return items.find((model) => model.name === name);
   }
 }

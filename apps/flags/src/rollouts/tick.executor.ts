@@ -3,6 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AppError } from '#contracts/errors.js';
 import { getTick, type Tick } from '#contracts/metrics.js';
 import { Bus } from '#runtime/bus.js';
+import { currentCaller } from '#runtime/caller.js';
 import { insertRow } from '#runtime/rows.js';
 import { type Analysis, analysisWith, type ArmsTick, limitsOf } from './analysis.js';
 import { type Counters, countersOf, grown, sketchOf, storedArm } from './counters.js';
@@ -110,7 +111,7 @@ export class TickExecutor {
     const needsLimits = row.analysis.limits === null && row.plan.guardrails.some(({ metric }) => metric.startsWith('latency_'));
     let tick: Tick;
     try {
-      tick = await this.bus.ask(getTick, { flag_key, ...(needsLimits && { model_ids: [control_model_id] }) });
+      tick = await this.bus.ask(getTick, { flag_key, ...(needsLimits && { model_ids: [control_model_id] }) }, currentCaller());
     } catch (error) {
       if (error instanceof AppError) return null;
       throw error;

@@ -55,14 +55,14 @@ export class SelectionHandlers {
 
   @Answers(getBreaker)
   async getBreaker({ model_id }: ModelRef): Promise<CircuitBreaker> {
-    await this.bus.ask(getModel, { model_id });
+    await this.bus.ask(getModel, { model_id }, currentCaller());
     return breakerOf((await this.database.manager.findOneBy(ModelStateEntity, { model_id })) ?? newState(model_id, Date.now()));
   }
 
   /** A tick that is under way waits for this row, or this for it: neither undoes what the other did. */
   @Answers(changeBreaker)
   async changeBreaker({ model_id, state, reason }: BreakerChange): Promise<CircuitBreaker> {
-    await this.bus.ask(getModel, { model_id });
+    await this.bus.ask(getModel, { model_id }, currentCaller());
     const forced = state === 'automatic' ? null : state;
     const changed = await this.database.transaction(async (manager) => {
       await insertStates(manager, [model_id], Date.now());

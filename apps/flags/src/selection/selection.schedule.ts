@@ -3,7 +3,7 @@ import { DataSource } from 'typeorm';
 import { getTick } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { runAs, system } from '#runtime/caller.js';
+import { system } from '#runtime/caller.js';
 import { Logger } from '#runtime/logger.js';
 import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
@@ -68,7 +68,7 @@ export class SelectionSchedule implements OnApplicationBootstrap, OnModuleDestro
     try {
       for (let at = 0; at < model_ids.length; at += askedAtOnce) {
         const part = model_ids.slice(at, at + askedAtOnce);
-        const { arms } = await runAs(system('selection'), () => this.bus.ask(getTick, { model_ids: part }));
+        const { arms } = await this.bus.ask(getTick, { model_ids: part }, system('selection'));
         for (const arm of arms) read.set(arm.model_id, countersOf(arm, latencyLimit(live.get(arm.model_id) as Model)));
       }
     } catch (error) {

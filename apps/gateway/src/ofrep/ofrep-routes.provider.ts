@@ -22,7 +22,7 @@ export function ofrepRoutes(app: INestApplication, logger: Logger): (handler: ob
     const instance = app.get<Record<string, OfrepHandler>>(route.controller);
     const target = instance[route.method]!.bind(instance);
     return (request, reply) => {
-      const fail = (error: unknown): void => sendError(reply, toAppError(error, logger));
+      const fail = (error: unknown): void => sendError(reply, toAppError(error, logger, { request_id: request.id }));
       try {
         const actor = guard.authorise(route, request);
         target(request, reply, actor)?.catch(fail);

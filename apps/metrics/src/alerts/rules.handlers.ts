@@ -126,7 +126,7 @@ export class RulesHandlers {
   /** The condition makes sense, the model is there, and a narrowed key keeps to what it sees. */
   private async assertSound(rule: AlertRuleEntity): Promise<void> {
     assertCondition(rule);
-    if (rule.applies_to.model_id) await this.known.require(rule.applies_to.model_id);
+    if (rule.applies_to.model_id) await this.known.require(rule.applies_to.model_id, currentCaller());
     if (!this.isMine(rule)) {
       throw invalidInput([
         { field: 'applies_to', value: rule.applies_to, accepted: 'a sport or name, or a model_id, of this key’s scope' },

@@ -65,7 +65,7 @@ export class SilencesHandlers {
     const end = Date.parse(until);
     if (end <= now || end > now + yearMs) problems.push({ field: 'until', value: until, accepted: 'a time from now to a year ahead' });
     if (problems.length) throw invalidInput(problems);
-    if (silence.matchers.model_id) await this.known.require(silence.matchers.model_id);
+    if (silence.matchers.model_id) await this.known.require(silence.matchers.model_id, currentCaller());
     if (!this.isMine(silence)) {
       throw invalidInput([{ field: 'matchers.model_id', accepted: 'a model of this key’s scope, which a narrowed key must name' }]);
     }

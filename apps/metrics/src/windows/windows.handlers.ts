@@ -19,6 +19,7 @@ import {
 } from '#contracts/metrics.js';
 import { type ModelRef } from '#contracts/registry.js';
 import { Answers } from '#runtime/answers.js';
+import { currentCaller } from '#runtime/caller.js';
 import { HealthStore } from '../health/health.store.js';
 import { KnownModels } from '../known-models.store.js';
 import { type ModelWindowEntity, wholeModel } from './model-window.entity.js';
@@ -39,14 +40,14 @@ export class WindowsHandlers {
 
   @Answers(getMetrics)
   async getMetrics({ model_id, flag_key, variant, ...time }: MetricsRequest): Promise<Metrics> {
-    const model = await this.known.require(model_id);
+    const model = await this.known.require(model_id, currentCaller());
     const range = rangeOf(time, Date.now(), model.retention_days);
     return metricsOf(model, range, await this.windows.of({ model_id, ...armOf(flag_key, variant) }, range));
   }
 
   @Answers(getSeries)
   async getSeries({ model_id, flag_key, variant, step, ...time }: SeriesRequest): Promise<Series> {
-    const model = await this.known.require(model_id);
+    const model = await this.known.require(model_id, currentCaller());
     const asked = time.window === undefined && time.from === undefined ? { ...time, window: defaultSeriesWindow } : time;
     const range = rangeOf(asked, Date.now(), model.retention_days)!;
     const chosen = stepOf(range, step);
@@ -67,7 +68,7 @@ export class WindowsHandlers {
 
   @Answers(getArms)
   async getArms({ model_id, flag_key, ...time }: ArmsRequest): Promise<Arms> {
-    const model = await this.known.require(model_id);
+    const model = await this.known.require(model_id, currentCaller());
     const range = rangeOf(time, Date.now(), model.retention_days);
     const arms = byArm(await this.windows.ofArms(model_id, flag_key, range));
     return {
@@ -94,7 +95,7 @@ export class WindowsHandlers {
   async getPerformance({ model_id }: ModelRef): Promise<Performance> {
     const [metrics, health] = await Promise.all([
       this.getMetrics({ model_id }),
-      this.known.require(model_id).then((model) => this.health.healthOf(model)),
+      this.known.require(model_id, currentCaller()).then((model) => this.health.healthOf(model)),
     ]);
     return { model_id, metrics, ...health };
   }

@@ -88,7 +88,7 @@ export class BaselinesHandlers {
   async unpinBaseline({ name, test_case_id, reason }: BaselineUnpin): Promise<Unpinned> {
     return this.database.transaction(async (manager) => {
       const before = (await lock(manager, { name, test_case_id })) ?? raise(baselineNotFound(name, test_case_id));
-      await this.known.require(before.model_id).catch(asAbsent(baselineNotFound(name, test_case_id)));
+      await this.known.require(before.model_id, currentCaller()).catch(asAbsent(baselineNotFound(name, test_case_id)));
       if (before.pinned_at === null) return { name, test_case_id, baseline: shown(before) };
       await manager.delete(BaselineEntity, { name, test_case_id });
       await this.baselines.follow(name, manager);
@@ -100,7 +100,7 @@ export class BaselinesHandlers {
 
   private async visibleRun(run_id: string): Promise<RunEntity & { model: { name: string } }> {
     const run = (await this.runs.find(run_id)) ?? raise(runNotFound(run_id));
-    const model = await this.known.require(run.model_id).catch(asAbsent(runNotFound(run_id)));
+    const model = await this.known.require(run.model_id, currentCaller()).catch(asAbsent(runNotFound(run_id)));
     return { ...run, model };
   }
 
