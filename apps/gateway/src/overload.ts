@@ -15,7 +15,8 @@ export interface LoopClock {
   afterPass: (ended: () => void) => void;
 }
 
-const ownLoop: LoopClock = {
+/** This process's. */
+export const ownLoop: LoopClock = {
   now: () => performance.now(),
   idle: () => performance.nodeTiming.idleTime,
   afterPass: (ended) =>
