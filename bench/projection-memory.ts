@@ -7,7 +7,7 @@ import { KnownFlags } from '#gateway/known-flags.store.js';
 import { KnownModels } from '#gateway/known-models.store.js';
 import { recordText } from '#gateway/record-text.js';
 import { system } from '#runtime/caller.js';
-import { Followed } from '#runtime/views.js';
+import { Followed } from '#runtime/followed.js';
 
 const everybody = { sports: null, names: null };
 const at = '2026-01-01T00:00:00.000Z';

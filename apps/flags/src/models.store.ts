@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { getModel, type Model, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
-import { type Followed, Views } from '#runtime/views.js';
+import { type Followed } from '#runtime/followed.js';
+import { Views } from '#runtime/views.js';
 import { isAbsent } from '#runtime/visible-records.js';
 import { FlagBindings } from './flag-bindings.store.js';
 import { isLive } from './selection/pool.js';

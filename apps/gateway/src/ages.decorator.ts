@@ -1,5 +1,5 @@
 import { type FastifyReply } from 'fastify';
-import { type Followed } from '#runtime/views.js';
+import { type Followed } from '#runtime/followed.js';
 import { parameter } from './parameter.js';
 
 /** Called by a handler with the projections that its answer is made of. */

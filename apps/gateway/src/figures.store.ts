@@ -14,8 +14,9 @@ import {
 import { type RequestContract } from '#contracts/request.js';
 import { Bus } from '#runtime/bus.js';
 import { type Caller, system } from '#runtime/caller.js';
+import { type Followed } from '#runtime/followed.js';
 import { Nats } from '#runtime/nats.js';
-import { type Followed, Views } from '#runtime/views.js';
+import { Views } from '#runtime/views.js';
 import { type SayAge } from './ages.decorator.js';
 
 const keptMs = 1_000;

@@ -5,7 +5,8 @@ import { type Page } from '#contracts/page.js';
 import { getModel, type Model, type ModelFilter, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { type Caller } from '#runtime/caller.js';
-import { type Followed, Views } from '#runtime/views.js';
+import { type Followed } from '#runtime/followed.js';
+import { Views } from '#runtime/views.js';
 import { VisibleRecords } from '#runtime/visible-records.js';
 import { ModelList } from './model-list.js';
 

@@ -17,8 +17,9 @@ import { isWanted } from '#evaluation/selection/wanted.js';
 import { type Weights } from '#evaluation/selection/weights.js';
 import { Bus } from '#runtime/bus.js';
 import { type Caller, system } from '#runtime/caller.js';
+import { type Followed } from '#runtime/followed.js';
 import { Logger } from '#runtime/logger.js';
-import { type Followed, Views } from '#runtime/views.js';
+import { Views } from '#runtime/views.js';
 import { Figures } from './figures.store.js';
 import { KnownModels } from './known-models.store.js';
 

@@ -5,7 +5,8 @@ import { modelNotFound } from '#contracts/errors.js';
 import { getModel, listModels, type Model, type ModelStatus, modelsView } from '#contracts/registry.js';
 import { Bus } from '#runtime/bus.js';
 import { type Caller, currentCaller } from '#runtime/caller.js';
-import { type Followed, Views } from '#runtime/views.js';
+import { type Followed } from '#runtime/followed.js';
+import { Views } from '#runtime/views.js';
 import { isAbsent, VisibleRecords } from '#runtime/visible-records.js';
 import { followStable } from './comparing/follow-stable.js';
 

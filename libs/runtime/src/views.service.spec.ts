@@ -5,10 +5,11 @@ import { completeMarker, view } from '#contracts/view.js';
 import { connectTo, ownNats, type OwnNats } from '#testing/nats.js';
 import { ProcessConfig } from './config.js';
 import { Logger } from './logger.js';
+import { type Followed } from './followed.js';
 import { Nats } from './nats.js';
 import { Readiness } from './probes.js';
 import { Telemetry } from './telemetry.js';
-import { type Followed, Views } from './views.js';
+import { Views } from './views.js';
 
 interface Thing {
   model_id: string;

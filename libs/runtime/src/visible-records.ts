@@ -1,7 +1,7 @@
 import { type Scope } from '#contracts/access.js';
 import { AppError, type ErrorCode } from '#contracts/errors.js';
 import { type Caller, system } from './caller.js';
-import { type Followed } from './views.js';
+import { type Followed } from './followed.js';
 
 interface Source<Record extends object> {
   records: Followed<Record>;

@@ -1,5 +1,5 @@
 import { view } from '#contracts/view.js';
-import { Followed } from './views.js';
+import { Followed } from './followed.js';
 
 interface Thing {
   name: string;
