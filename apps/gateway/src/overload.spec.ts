@@ -1,6 +1,4 @@
-import { fastify } from 'fastify';
-import { answerInGroups } from './answer-groups.js';
-import { Overload, ownLoop } from './overload.js';
+import { Overload } from './overload.js';
 
 /** An event loop whose clock stands still but for what requests, answers and rests take. */
 class Loop {
@@ -129,26 +127,5 @@ describe('overload', () => {
     overload.entered(another);
     overload.entered(another);
     expect(overload.refuses()).toBe(true);
-  });
-});
-
-describe('a pass of the event loop', () => {
-  it('ends when what was read in it is answered', async () => {
-    const server = fastify();
-    let order = '';
-    server.addHook('onRequest', (_request, _reply, done) => {
-      // As Overload does at the first of a pass, before handlers are put off.
-      if (order === '') ownLoop.afterPass(() => (order += 'e'));
-      order += 'r';
-      done();
-    });
-    answerInGroups(server);
-    server.get('/', () => {
-      order += 'a';
-      return {};
-    });
-    await server.ready();
-    await Promise.all([server.inject('/'), server.inject('/'), server.inject('/')]);
-    expect(order).toBe('rrraaae');
   });
 });
