@@ -52,11 +52,11 @@ export class IdempotencyStore {
    * Takes the name, which is atomic, or finds the same request under it: what was claimed first. Throws IDEMPOTENCY_KEY_REUSED for another
    * request, SERVICE_UNAVAILABLE when NATS cannot tell; nothing is recorded then.
    */
-  async claim(name: string, claim: Claim): Promise<Claim> {
+  async claim(name: string, claim: Claim, { request_id }: Caller): Promise<Claim> {
     const first = await this.take(name, claim).catch((error: unknown) => {
       // NATS may have lost its store and the bucket with it.
       this.bucket = undefined;
-      this.logger.failure('Could not look up an idempotency key', error);
+      this.logger.failure('Could not look up an idempotency key', error, { request_id });
       throw new AppError('SERVICE_UNAVAILABLE', 'The inference is not recorded; try again shortly', { service: 'nats', recorded: 'no' });
     });
     if (first.payload_sha256 === claim.payload_sha256) return first;

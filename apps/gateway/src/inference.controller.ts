@@ -75,7 +75,7 @@ export class InferenceController {
     const items = judgeItems(events);
     const sights = await this.lookAt(items, caller);
     if (key === undefined) return this.recordOnce(judgeModels(items, sights));
-    return this.recordUnder(this.idempotency.nameOf(key, 'inference/batch', caller), items, sights);
+    return this.recordUnder(key, items, sights, caller);
   }
 
   private recordNow(input: InferenceRecord): Promise<InferenceRecorded> {
@@ -87,7 +87,7 @@ export class InferenceController {
     if (key === undefined) return this.recordNow(input);
     const received_at = isoNow();
     const name = this.idempotency.nameOf(key, 'inference', caller);
-    await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf([input])), unknown_models: [] });
+    await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf([input])), unknown_models: [] }, caller);
     await Promise.all(this.inferences.publishAs(`idem:${name}`, [input], received_at));
     return recordedOne;
   }
@@ -101,12 +101,16 @@ export class InferenceController {
   }
 
   /** What the registry said of the models when the request first came counts for its retries: their messages must be the same. */
-  private async recordUnder(name: string, items: Judged[], sights: Map<string, ModelSight>): Promise<InferenceBatchRecorded> {
+  private async recordUnder(
+    key: string,
+    items: Judged[],
+    sights: Map<string, ModelSight>,
+    caller: Caller,
+  ): Promise<InferenceBatchRecorded> {
     if ([...sights.values()].includes('unsure')) throw serviceUnavailable('registry');
-    const first = await this.idempotency.claim(name, {
-      payload_sha256: sha256(payloadOf(items)),
-      unknown_models: [...sights].filter(([, sight]) => sight === 'absent').map(([model_id]) => model_id),
-    });
+    const name = this.idempotency.nameOf(key, 'inference/batch', caller);
+    const unknown_models = [...sights].filter(([, sight]) => sight === 'absent').map(([model_id]) => model_id);
+    const first = await this.idempotency.claim(name, { payload_sha256: sha256(payloadOf(items)), unknown_models }, caller);
     const then = new Map([...sights.keys()].map((model_id): [string, ModelSight] => [model_id, 'visible']));
     for (const model_id of first.unknown_models) then.set(model_id, 'absent');
     const judged = judgeModels(items, then);

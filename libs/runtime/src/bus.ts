@@ -32,8 +32,8 @@ export class Bus {
   ) {}
 
   /**
-   * Asks the owning service, in the name of `caller`. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody listens, NATS is
-   * away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
+   * Asks the owning service, in the name of `caller`. Throws the AppError that it answered with, or SERVICE_UNAVAILABLE: at once when nobody
+   * listens, NATS is away or 256 others wait for the same service, after `contract.timeout_ms` when the service hangs.
    */
   async ask<In extends object, Out extends object>(contract: RequestContract<In, Out>, input: In, caller: Caller): Promise<Out> {
     const began = performance.now();

@@ -2,7 +2,7 @@ import { type LoggerService } from '@nestjs/common';
 import { type Logger as PinoLogger, pino } from 'pino';
 import { currentRequestId } from './caller.js';
 
-/** JSON lines on standard output, each with the service and, inside a request, its id. Also what Nest itself logs to. */
+/** JSON lines on standard output, each with the service and, inside `runAs`, the request's id; the gateway names it itself. Also what Nest logs to. */
 export class Logger implements LoggerService {
   private constructor(private readonly lines: PinoLogger) {}
 
