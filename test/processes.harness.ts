@@ -38,6 +38,19 @@ export async function runToEnd(app: string, environment: Record<string, string>,
   return { code, output };
 }
 
+/**
+ * Below those that a system gives to who asks for any port, and of this worker alone: another process may take a port that is free now before the one
+ * that it is meant for starts, and would be taken for it.
+ */
+const portsOfWorker = 20_000 + (Number(process.env.VITEST_POOL_ID ?? 0) % 12) * 1_000;
+let portsTaken = 0;
+
+async function ownPort(): Promise<number> {
+  const port = await freePort(portsOfWorker + (portsTaken % 900));
+  portsTaken = port - portsOfWorker + 1;
+  return port;
+}
+
 /** Real processes from dist, as in production: what a signal does to one of them is not seen within one process. */
 export class Processes {
   readonly admin_key = randomBytes(24).toString('hex');
@@ -58,7 +71,7 @@ export class Processes {
     const [database, nats] = await Promise.all([createDatabase(servicesTemplate), ownNats()]);
     const processes = new Processes(nats, database, environment, launch);
     for (const app of [...services, 'gateway', 'gateway-b', 'metrics-b', 'validation-b', 'flags-b'] as const)
-      processes.ports.set(app, await freePort());
+      processes.ports.set(app, await ownPort());
     return processes;
   }
 
