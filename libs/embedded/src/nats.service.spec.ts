@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { connect as connectSocket } from 'node:net';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -95,6 +97,17 @@ describe('the embedded nats-server', () => {
     expect(isAlive(pid)).toBe(false);
     expect(await kept(server.url)).toBe('a word');
   });
+
+  it('cuts off who does not answer', async () => {
+    const { port, url } = await start();
+    const { username, password } = new URL(url);
+    const socket = connectSocket({ port, host: '127.0.0.1' });
+    let said = '';
+    socket.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    socket.write(`CONNECT ${JSON.stringify({ user: username, pass: password, verbose: false })}\r\nSUB asked replicas 1\r\n`);
+    await once(socket, 'close');
+    expect(said).toContain('Stale Connection');
+  }, 30_000);
 
   it('comes back on its port by itself when it is killed', async () => {
     const notices: string[] = [];
