@@ -165,4 +165,4 @@ it('leaves the best of three model servers within 5 s of its breaking, moves nob
   const greedy = mean(seeds.map((seed) => most - goodOf(epsilonGreedy(3, seed))));
   expect(regret).toBeLessThan(thompson);
   expect(regret).toBeLessThan(greedy);
-});
+}, 90_000);
