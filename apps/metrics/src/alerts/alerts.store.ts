@@ -35,16 +35,19 @@ export class AlertsStore {
     private readonly deliveries: DeliveriesStore,
   ) {}
 
-  /** One evaluation of all rules. `manager` must hold the evaluation's lock: alerts and what is told of them are committed together. */
+  /**
+   * One evaluation of all rules. `manager` must hold the evaluation's lock: alerts and what is told of them are committed together. Writes
+   * nothing before it has read the windows.
+   */
   async evaluate(manager: EntityManager, health: Map<string, HealthStatus>, now: number): Promise<void> {
     const at = new Date(now).toISOString();
     const rules = await manager.findBy(AlertRuleEntity, { enabled: true });
+    const models = [...this.known.all()];
+    const windows = await this.read(manager, rules, models, now);
     // Locked, so that an acknowledgement waits instead of being overwritten.
     const open = await manager.find(AlertEntity, { where: { state: Not('resolved') }, lock: { mode: 'pessimistic_write' } });
     if (rules.length === 0 && open.length === 0) return;
 
-    const models = [...this.known.all()];
-    const windows = await this.read(manager, rules, models, now);
     const stable = new Map(models.filter(({ status }) => status === 'stable').map((model) => [model.name, model]));
     const openByKey = new Map(open.map((alert) => [keyOf(alert), alert]));
     const silences = await manager.findBy(SilenceEntity, { until: MoreThan(at) });

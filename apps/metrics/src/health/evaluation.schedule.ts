@@ -7,7 +7,7 @@ import { MetricsConfig } from '../metrics.config.js';
 import { HealthViewRelay } from './health-view.relay.js';
 import { HealthStore } from './health.store.js';
 import { RecentWindowsStore } from './recent-windows.store.js';
-import { takeEvaluationTurn } from './turn.store.js';
+import { endEvaluationTurn, takeEvaluationTurn } from './turn.store.js';
 
 /**
  * Evaluates health and alerts once a tick, whatever the number of replicas: each tries, one gets the lock and the rest pass. The lock is the
@@ -46,7 +46,9 @@ export class EvaluationSchedule implements OnApplicationBootstrap, OnModuleDestr
         const now = await takeEvaluationTurn(manager, this.config.HEALTH_TICK_SECONDS);
         if (now === null) return false;
         const health = await this.health.evaluate(manager, now);
-        await this.alerts.evaluate(manager, health, now);
+        await this.alerts.evaluate(manager, new Map(health.map(({ model_id, health_status }) => [model_id, health_status])), now);
+        await this.health.save(manager, health);
+        await endEvaluationTurn(manager, now);
         this.windows.forgetStale(now);
         return true;
       });

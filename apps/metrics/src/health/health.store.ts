@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { type HealthStatus } from '#contracts/metrics.js';
 import { type Model } from '#contracts/registry.js';
 import { KnownModels } from '../known-models.store.js';
 import { MetricsConfig } from '../metrics.config.js';
@@ -38,8 +37,11 @@ export class HealthStore {
     return { ...judged, since: held?.health_status === judged.health_status ? held.since : new Date(now).toISOString() };
   }
 
-  /** One evaluation of every model that has inferences, or had when it was last evaluated. `manager` must hold the evaluation's lock. */
-  async evaluate(manager: EntityManager, now: number): Promise<Map<string, HealthStatus>> {
+  /**
+   * One evaluation of every model that has inferences, or had when it was last evaluated, to be saved. `manager` must hold the evaluation's
+   * lock; nothing is written.
+   */
+  async evaluate(manager: EntityManager, now: number): Promise<ModelHealthEntity[]> {
     const held = new Map((await manager.find(ModelHealthEntity)).map((row) => [row.model_id, row]));
     const models = [...this.known.all()];
     const recent = await this.windows.recent(
@@ -51,16 +53,18 @@ export class HealthStore {
     const isLive = ({ model_id }: Model): boolean => recent.has(model_id) || (held.get(model_id)?.health_status ?? 'unknown') !== 'unknown';
     const judged = await this.judge(manager, models.filter(isLive), recent, now);
     const at = new Date(now).toISOString();
-    const rows = [...judged].map(([model_id, { health_status, reasons }]): ModelHealthEntity => {
+    return [...judged].map(([model_id, { health_status, reasons }]): ModelHealthEntity => {
       const before = held.get(model_id) ?? null;
       const after = hold(before, health_status, at);
       const isHeldBack = before !== null && after.health_status === before.health_status && after.health_status !== health_status;
       return { model_id, ...after, reasons: isHeldBack ? before.reasons : reasons, evaluated_at: at };
     });
-    for (let from = 0; from < rows.length; from += saveChunk) {
-      await manager.upsert(ModelHealthEntity, rows.slice(from, from + saveChunk), ['model_id']);
+  }
+
+  async save(manager: EntityManager, evaluated: ModelHealthEntity[]): Promise<void> {
+    for (let from = 0; from < evaluated.length; from += saveChunk) {
+      await manager.upsert(ModelHealthEntity, evaluated.slice(from, from + saveChunk), ['model_id']);
     }
-    return new Map(rows.map(({ model_id, health_status }) => [model_id, health_status]));
   }
 
   private async judge(manager: EntityManager, models: Model[], recent: Map<string, Stretch>, now: number): Promise<Map<string, Judgement>> {
