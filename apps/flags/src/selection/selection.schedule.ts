@@ -11,7 +11,7 @@ import { CountedModels } from './counted-models.store.js';
 import { type Counters, countersOf, latencyLimit } from './model-state.js';
 import { ModelsStore } from '../models.store.js';
 import { SelectionStore } from './selection.store.js';
-import { takeTurn } from './turn.store.js';
+import { endTurn, takeTurn } from './turn.store.js';
 
 /** Of a request to metrics: its contract takes so many models. */
 const askedAtOnce = 100;
@@ -52,7 +52,9 @@ export class SelectionSchedule implements OnApplicationBootstrap, OnModuleDestro
     try {
       await this.database.transaction(async (manager) => {
         const turn = await takeTurn(manager, this.config.SELECTION_TICK_SECONDS);
-        if (turn) await this.store.step(manager, turn, await this.read());
+        if (!turn) return;
+        await this.store.step(manager, turn, await this.read());
+        await endTurn(manager, turn);
       });
       this.outbox.flush();
     } catch (error) {
