@@ -32,7 +32,7 @@ export interface IngestPorts {
 }
 
 /** A small batch waits this long for more. */
-const lingerMs = 10;
+const lingerMs = 20;
 const smallBytes = 128 * 1024;
 /** A batch is everything that has come while the one before was stored, up to these. The longer that took, the larger the next. */
 const maxBatchMessages = 2_000;
