@@ -349,11 +349,13 @@ describe('a run that is under way', () => {
       if (event.run_id === started.run_id && event.event === 'finished') break;
     }
     await connection.close();
-    expect(events.map(({ event, progress, status }) => [event, progress.done, status])).toEqual([
+    const told = events.map(({ event, progress, status }) => [event, progress.done, status]);
+    expect([told[0], told.at(-1)]).toEqual([
       ['started', 0, 'running'],
-      ['progress', 2, 'running'],
       ['finished', 3, 'passed'],
     ]);
+    // A slow machine may tell of the first case apart.
+    expect(told).toContainEqual(['progress', 2, 'running']);
   });
 });
 
