@@ -172,7 +172,8 @@ class JetStreamDelivery implements Delivery {
 /**
  * Who numbered the message, and as what. One without a producer's name is known by its place on the stream and the second in which it was
  * stored: a stream that has lost its end, or was made anew, gives the same places to new messages, but not the same time, which a redelivery
- * keeps. When the stream was made is no part of it: nats-server 2.9 says another time once an updated stream has been read from the disk.
+ * keeps. Not within that second, which no machine that lost its power is back in. When the stream was made is no part of it: nats-server 2.9
+ * says another time once an updated stream has been read from the disk.
  */
 function ingestMessageOf(message: JsMsg): IngestMessage {
   const { data: body } = message;
