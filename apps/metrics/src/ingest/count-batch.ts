@@ -49,7 +49,7 @@ export interface LedgerEntry {
 
 /** One database transaction, as counting needs it. Whatever it locks, it locks in one order, so that replicas wait and do not deadlock. */
 export interface IngestTransaction {
-  /** Locks the ledger rows of these sources, made where they are missing. */
+  /** Locks the ledger rows of these sources, made where they are missing. Resolves to those of all, or throws. */
   lockLedger(sources: string[]): Promise<Map<string, AppliedRange>>;
   saveLedger(ledger: Map<string, LedgerEntry>): Promise<void>;
   /** The keys (see `eventIdKey`) of those that were not there before; they are from now on. */
@@ -96,7 +96,7 @@ export async function countBatch(
 ): Promise<BatchOutcome> {
   const newest = newestPlaces(messages);
   const ledger = await transaction.lockLedger([...newest.keys()]);
-  const fresh = messages.filter(({ source, sequence }) => ledger.get(source)?.add(sequence));
+  const fresh = messages.filter(({ source, sequence }) => ledger.get(source)!.add(sequence));
   const outcome = await countEvents(transaction, fresh, existence, types, now_ms);
   await transaction.saveLedger(new Map([...ledger].map(([source, applied]) => [source, { applied, place: newest.get(source)! }])));
   return { ...outcome, repeated_messages: messages.length - fresh.length };

@@ -5,8 +5,9 @@ import { measurePool } from '#runtime/database.measurements.js';
 import { Logger } from '#runtime/logger.js';
 import { Telemetry } from '#runtime/telemetry.js';
 import { MetricsConfig } from '../metrics.config.js';
+import { RowGone } from '../row-gone.js';
 import { type WindowSum } from '../windows/tally.js';
-import { keyLookups, type Query, WindowGone, WindowSums } from '../windows/window-sums.store.js';
+import { keyLookups, type Query, WindowSums } from '../windows/window-sums.store.js';
 import { AppliedRange } from './applied-range.js';
 import {
   armKey,
@@ -97,7 +98,7 @@ export class IngestStore implements OnModuleDestroy {
   }
 
   isTransient(error: unknown): boolean {
-    return isDatabaseAway(error) || error instanceof WindowGone || lostRace.has((error as { code?: string }).code ?? '');
+    return isDatabaseAway(error) || error instanceof RowGone || lostRace.has((error as { code?: string }).code ?? '');
   }
 }
 
@@ -126,6 +127,8 @@ export class PostgresTransaction implements IngestTransaction {
       'SELECT source, applied::text FROM metrics.ingest_ledger WHERE source = ANY($1) ORDER BY source COLLATE "C" FOR UPDATE',
       [sources],
     );
+    // One that has said nothing for days may be pruned between the two.
+    if (rows.length < sources.length) throw new RowGone('The ledger row of a producer that was there before is not there any more');
     return new Map(rows.map(({ source, applied }) => [source, AppliedRange.parse(applied)]));
   }
 

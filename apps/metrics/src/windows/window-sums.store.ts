@@ -1,4 +1,5 @@
 import { boundTypes } from '../ingest/error-type.js';
+import { RowGone } from '../row-gone.js';
 import { bigints, byteas, floats, instants, texts } from './array-parameter.js';
 import { foldedSums, type WindowSum } from './tally.js';
 
@@ -21,11 +22,6 @@ const keyTypes = parameters(['text', 'text', 'text', 'text', 'timestamptz']);
 const keyNames = 'model_id, flag_key, variant, period, window_start';
 const valueTypes = parameters(['bigint', 'bigint', 'float8', 'float8', 'float8', 'timestamptz', 'bytea', 'text']);
 const valueNames = 'total, successful, sum_ms, min_ms, max_ms, last_occurred_at, sketch, error_types';
-
-/** A row that this process has seen committed is gone: it was removed with its model, or pruned. Worth another try. */
-export class WindowGone extends Error {
-  override name = 'WindowGone';
-}
 
 interface Added {
   /** What `remember` is to be told. */
@@ -50,7 +46,7 @@ export class WindowSums {
     return late.length ? [...keys, ...(await this.add(query, foldedSums(late)))] : keys;
   }
 
-  /** Resolves to what `remember` is to be told. Throws WindowGone when a row was removed since it was seen; nothing is remembered then. */
+  /** Resolves to what `remember` is to be told. Throws RowGone when a row was removed since it was seen; nothing is remembered then. */
   async add(query: Query, sums: readonly WindowSum[]): Promise<string[]> {
     return (await this.addKnowingLate(query, sums)).keys;
   }
@@ -67,7 +63,7 @@ export class WindowSums {
       const [stored] = await Promise.all([reading!, writing]);
       if (stored.length < part.length) {
         this.seen.clear();
-        throw new WindowGone('A window that was there before is not there any more');
+        throw new RowGone('A window that was there before is not there any more');
       }
       const next = parts[index + 1];
       reading = next && lock(query, next);
