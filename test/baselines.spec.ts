@@ -219,7 +219,7 @@ describe('a performance case', () => {
     await addCase('speed', name, { type: 'performance', input: {}, load: { concurrency: 20, requests: 100 } });
     const first = await run(await api.registerAs('stable', { name, version: '1.0.0', ...served('/fast', { after_ms: 4 }) }));
     await storedRun(name, first.run_id);
-    const judged = await run(await api.register({ name, version: '1.1.0', ...served('/slow', { after_ms: 300 }) }));
+    const judged = await run(await api.register({ name, version: '1.1.0', ...served('/slow', { after_ms: 600 }) }));
     expect(judged).toMatchObject({
       status: 'passed',
       regression_detected: true,

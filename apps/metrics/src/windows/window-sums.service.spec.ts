@@ -48,3 +48,26 @@ it('of replicas that add to the same windows at once keeps what each has added',
     ).toBe(true);
   }
 });
+
+it('gives its connection one statement after the other, also of more rows than one takes', async () => {
+  const now = Date.parse('2026-03-20T16:30:00Z');
+  const windows = new WindowSums();
+  let [running, most] = [0, 0];
+  const count = () => {
+    const tally = new Tally();
+    for (let model = 0; model < 2_500; model++)
+      tally.add({ model_id: `many_${model}`, timing_ms: 100, success: true, occurred_at_ms: now }, now);
+    return database.transaction(async (manager) => {
+      const query = async <Row>(sql: string, parameters: unknown[]): Promise<Row[]> => {
+        most = Math.max(most, ++running);
+        return manager.query<Row[]>(sql, parameters).finally(() => running--);
+      };
+      windows.remember(await windows.addMinutes(query, sumsOf(tally)));
+    });
+  };
+  await count();
+  await count();
+  expect(most).toBe(1);
+  const totals = await database.query("SELECT total::int, count(*)::int FROM metrics.model_window WHERE model_id LIKE 'many%' GROUP BY 1");
+  expect(totals).toEqual([{ total: 2, count: 2_500 }]);
+});

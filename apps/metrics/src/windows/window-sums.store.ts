@@ -56,21 +56,22 @@ export class WindowSums {
     const made = new Set<string>();
     for (const part of chunks(wanted.filter(({ key }) => !this.seen.has(key)))) for (const key of await make(query, part)) made.add(key);
     const parts = [...chunks(made.size ? wanted.filter(({ key }) => !made.has(key)) : wanted)];
-    let writing: Promise<unknown> = Promise.resolve();
     const late: WindowSum[] = [];
-    let reading = parts[0] && lock(query, parts[0]);
+    let locking = parts[0] && lock(query, parts[0]);
     for (const [index, part] of parts.entries()) {
-      const [stored] = await Promise.all([reading!, writing]);
+      const stored = await locking!;
       if (stored.length < part.length) {
         this.seen.clear();
         throw new RowGone('A window that was there before is not there any more');
       }
       const next = parts[index + 1];
-      reading = next && lock(query, next);
-      writing = update(query, part, stored);
+      locking = next && lock(query, next);
+      const values = added(part, stored);
+      // A connection takes one statement after the other.
+      await locking;
+      await query(update, values);
       for (const [place, { folded }] of stored.entries()) if (folded) late.push(part[place]!.sum);
     }
-    await writing;
     return { keys: wanted.map(({ key }) => key), late };
   }
 
@@ -148,20 +149,20 @@ const lock = (query: Query, windows: Wanted[]): Promise<Locked[]> =>
     keysOf(windows),
   );
 
-async function update(query: Query, windows: Wanted[], stored: Locked[]): Promise<void> {
+const update = `UPDATE metrics.model_window AS stored SET total = stored.total + new.total, successful = stored.successful + new.successful,
+    sum_ms = stored.sum_ms + new.sum_ms, min_ms = least(stored.min_ms, new.min_ms), max_ms = greatest(stored.max_ms, new.max_ms),
+    last_occurred_at = greatest(stored.last_occurred_at, new.last_occurred_at), sketch = new.sketch,
+    error_types = coalesce(new.error_types::jsonb, stored.error_types)
+  FROM unnest($1::text[]::tid[], ${valueTypes(2)}) AS new (place, ${valueNames}) WHERE stored.ctid = new.place`;
+
+/** Parameters of `update`. */
+function added(windows: Wanted[], stored: Locked[]): Buffer[] {
   const sketches = windows.map(({ sum: { counters } }, index) => {
     const sketch = stored[index]!.sketch;
     return sketch ? counters.sketch.addedTo(sketch) : counters.sketch.serialise();
   });
   const error_types = windows.map(({ sum }, index) => typesAdded(stored[index]!.error_types, sum.counters.errors));
-  await query(
-    `UPDATE metrics.model_window AS stored SET total = stored.total + new.total, successful = stored.successful + new.successful,
-       sum_ms = stored.sum_ms + new.sum_ms, min_ms = least(stored.min_ms, new.min_ms), max_ms = greatest(stored.max_ms, new.max_ms),
-       last_occurred_at = greatest(stored.last_occurred_at, new.last_occurred_at), sketch = new.sketch,
-       error_types = coalesce(new.error_types::jsonb, stored.error_types)
-     FROM unnest($1::text[]::tid[], ${valueTypes(2)}) AS new (place, ${valueNames}) WHERE stored.ctid = new.place`,
-    [texts(stored.map(({ place }) => place)), ...valuesOf(windows, sketches, error_types)],
-  );
+  return [texts(stored.map(({ place }) => place)), ...valuesOf(windows, sketches, error_types)];
 }
 
 /** As JSON; null where none is added. */
