@@ -14,33 +14,51 @@ const step = 0.05;
  * answer anywhere. Source: Scott, "A modern Bayesian look at the multi-armed bandit", Applied Stochastic Models in Business and Industry 26,
  * 2010, section 3.
  *
- * No arms have no probabilities. Throws RangeError unless every alpha and beta is finite and ≥ 1. Work: 400 points at most an arm, times arms².
+ * No arms have no probabilities. Throws RangeError unless every alpha and beta is finite and ≥ 1. Work: 400 points at most an arm, times arms.
  */
 export function probabilitiesOfBest(arms: readonly Beta[]): number[] {
   for (const { alpha, beta } of arms) {
     if (!(Number.isFinite(alpha) && alpha >= 1)) throw new RangeError(`alpha is a finite number of at least 1, not ${alpha}`);
     if (!(Number.isFinite(beta) && beta >= 1)) throw new RangeError(`beta is a finite number of at least 1, not ${beta}`);
   }
-  const ends = [...new Set(arms.flatMap(gridOf))].sort((a, b) => a - b);
-  const distributions = arms.map((arm) => distributionOf(arm, ends));
-  const products = arms.map((_, arm) => {
-    let sum = 0;
-    for (let panel = 0; panel + 1 < ends.length; panel++) {
-      const width = ends[panel + 1]! - ends[panel]!;
-      sum += (width / 6) * (others(2 * panel, arm) + 4 * others(2 * panel + 1, arm) + others(2 * panel + 2, arm));
+  const points = pointsOf(arms);
+  const logarithms = { share: points.map(Math.log), rest: points.map((x) => Math.log(1 - x)) };
+  const distributions = arms.map((arm) => distributionOf(arm, points, logarithms));
+  const weights = simpsonWeights(points);
+  const sums = arms.map(() => 0);
+  const belowAfter = new Float64Array(arms.length + 1).fill(1);
+  for (let point = 0; point < points.length; point++) {
+    for (let arm = arms.length - 1; arm >= 0; arm--) belowAfter[arm] = belowAfter[arm + 1]! * distributions[arm]!.below[point]!;
+    let belowBefore = weights[point]!;
+    for (const [arm, { densities, below }] of distributions.entries()) {
+      sums[arm]! += densities[point]! * belowBefore * belowAfter[arm + 1]!;
+      belowBefore *= below[point]!;
     }
-    return sum;
-  });
-  const all = products.reduce((sum, product) => sum + product, 0);
-  return products.map((product) => product / all);
-
-  function others(point: number, arm: number): number {
-    let product = distributions[arm]!.densities[point]!;
-    for (let other = 0; other < distributions.length && product > 0; other++) {
-      if (other !== arm) product *= distributions[other]!.below[point]!;
-    }
-    return product;
   }
+  const all = sums.reduce((sum, one) => sum + one, 0);
+  return sums.map((sum) => sum / all);
+}
+
+/** The ends of the panels (even places) and their middles (odd ones), ascending. */
+function pointsOf(arms: readonly Beta[]): Float64Array {
+  const ends = Float64Array.from(new Set(arms.flatMap(gridOf))).sort();
+  const points = new Float64Array(Math.max(0, 2 * ends.length - 1));
+  for (const [index, end] of ends.entries()) {
+    points[2 * index] = end;
+    if (index > 0) points[2 * index - 1] = (ends[index - 1]! + end) / 2;
+  }
+  return points;
+}
+
+function simpsonWeights(points: Float64Array): Float64Array {
+  const weights = new Float64Array(points.length);
+  for (let at = 0; at + 2 < points.length; at += 2) {
+    const sixth = (points[at + 2]! - points[at]!) / 6;
+    weights[at]! += sixth;
+    weights[at + 1] = 4 * sixth;
+    weights[at + 2] = sixth;
+  }
+  return weights;
 }
 
 /** The ends of panels that one arm needs: 0, 1, and mean ± sd·sinh(t) for t in equal steps. */
@@ -57,13 +75,22 @@ function gridOf({ alpha, beta }: Beta): number[] {
   }
 }
 
-/** Density and distribution function at the ends of the panels (even places) and in their middles (odd ones). */
-function distributionOf({ alpha, beta }: Beta, ends: readonly number[]): { densities: Float64Array; below: Float64Array } {
-  const points = ends.flatMap((end, index) => (index === 0 ? [end] : [(ends[index - 1]! + end) / 2, end]));
-  const logarithms = points.map((x) => power(alpha - 1, x) + power(beta - 1, 1 - x));
+interface Distribution {
+  densities: Float64Array;
+  /** The distribution function. */
+  below: Float64Array;
+}
+
+/** At the points; `logarithms` are of these and of what is left to 1. */
+function distributionOf(
+  { alpha, beta }: Beta,
+  points: Float64Array,
+  { share, rest }: { share: Float64Array; rest: Float64Array },
+): Distribution {
+  const densities = points.map((_, at) => power(alpha - 1, share[at]!) + power(beta - 1, rest[at]!));
   // The highest density is 1 before it is scaled, so that none overflows.
-  const highest = logarithms.reduce((most, logarithm) => Math.max(most, logarithm));
-  const densities = Float64Array.from(logarithms, (logarithm) => Math.exp(logarithm - highest));
+  const highest = densities.reduce((most, logarithm) => Math.max(most, logarithm));
+  for (let at = 0; at < points.length; at++) densities[at] = Math.exp(densities[at]! - highest);
   const below = new Float64Array(points.length);
   for (let at = 0; at + 2 < points.length; at += 2) {
     const width = points[at + 2]! - points[at]!;
@@ -76,5 +103,5 @@ function distributionOf({ alpha, beta }: Beta, ends: readonly number[]): { densi
   return { densities: densities.map((density) => density / area), below: below.map((sum) => sum / area) };
 }
 
-/** ln(x^exponent), where 0^0 is 1. */
-const power = (exponent: number, x: number): number => (exponent === 0 ? 0 : exponent * Math.log(x));
+/** ln(x^exponent) of ln(x), where 0^0 is 1. */
+const power = (exponent: number, logarithm: number): number => (exponent === 0 ? 0 : exponent * logarithm);
