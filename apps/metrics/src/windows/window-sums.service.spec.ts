@@ -68,6 +68,6 @@ it('gives its connection one statement after the other, also of more rows than o
   await count();
   await count();
   expect(most).toBe(1);
-  const totals = await database.query("SELECT total::int, count(*)::int FROM metrics.model_window WHERE model_id LIKE 'many%' GROUP BY 1");
-  expect(totals).toEqual([{ total: 2, count: 2_500 }]);
+  const totals = "SELECT total::int, count(*)::int FROM metrics.model_window WHERE model_id LIKE 'many%' GROUP BY 1";
+  expect(await database.query(totals)).toEqual([{ total: 2, count: 2_500 }]);
 });
