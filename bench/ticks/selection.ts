@@ -47,7 +47,7 @@ export async function addPools(database: DataSource, models: number): Promise<vo
 export function selectionTick(database: DataSource, config: FlagsConfig, count: number): () => Promise<void> {
   const all = Array.from({ length: count }, (_, at) => modelOf(at));
   const byId = new Map(all.map((model) => [model.model_id, model]));
-  const models = { all: () => all.values(), live: () => all.filter(isLive), find: (id: string) => byId.get(id) } as unknown as ModelsStore;
+  const models = { live: () => all.filter(isLive), find: (id: string) => byId.get(id) } as unknown as ModelsStore;
   const outbox = { put: () => Promise.resolve(), publish: () => undefined, remove: () => Promise.resolve() } as unknown as Outbox;
   const store = new SelectionStore(database, outbox, models, config);
   let tick = 0;

@@ -12,6 +12,7 @@ import { Turns } from './turns.js';
 
 const batchSize = 200;
 const fillAtOnce = 100;
+const insertedAtOnce = 1_000;
 const currentEveryMs = 900;
 // Any constant: all replicas of a service share its database, and the schema's name is mixed in.
 const relayLock = 91_423;
@@ -67,8 +68,16 @@ export class Outbox implements OnApplicationBootstrap, OnModuleDestroy {
     this.publications.set(view.bucket, { view: view, all });
   }
 
-  async put<Record extends object>(manager: EntityManager, view: ViewContract<Record>, record: Record): Promise<void> {
-    await manager.insert(OutboxEntity, { bucket: view.bucket, key: view.keyOf(record), value: record, traceparent: currentTrace() });
+  /** Changes of several things in their order. */
+  async put<Record extends object>(manager: EntityManager, view: ViewContract<Record>, ...records: Record[]): Promise<void> {
+    const traceparent = currentTrace();
+    for (let at = 0; at < records.length; at += insertedAtOnce) {
+      const part = records.slice(at, at + insertedAtOnce);
+      await manager.insert(
+        OutboxEntity,
+        part.map((record) => ({ bucket: view.bucket, key: view.keyOf(record), value: record, traceparent })),
+      );
+    }
   }
 
   async remove<Record extends object>(manager: EntityManager, view: ViewContract<Record>, key: string): Promise<void> {

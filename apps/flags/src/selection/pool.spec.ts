@@ -2,7 +2,7 @@ import { type BanditPool } from '#contracts/selection.js';
 import { type Breaker, closedBreaker } from '#evaluation/selection/breaker.js';
 import { candidate } from '#evaluation/selection/candidates.harness.js';
 import { type ModelState, newState } from './model-state.js';
-import { weighPool } from './pool.js';
+import { isLive, weighPool } from './pool.js';
 
 const pool: BanditPool = {
   pool_id: 'p',
@@ -21,7 +21,7 @@ const state = (model_id: string, good: number, bad: number, of: Partial<ModelSta
   { ...newState(model_id, 0), evidence: { good, bad, at_ms: 0 }, ...of },
 ];
 const weigh = (states: [string, ModelState][], before = pool, models = ['a', 'b'].map((id) => model(id)), now_ms = 0): BanditPool =>
-  weighPool(before, models, new Map(states), now_ms);
+  weighPool(before, models.filter(isLive), new Map(states), now_ms);
 
 const sharesOf = ({ arms }: BanditPool): Record<string, number> =>
   Object.fromEntries(arms.map(({ model_id, weight }) => [model_id, weight]));

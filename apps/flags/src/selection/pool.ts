@@ -17,13 +17,13 @@ export const newRevision = 1;
 export const isNew = ({ revision }: BanditPool): boolean => revision === newRevision;
 
 /**
- * The pool with the weights that follow from what is known now: itself where they stay as they are. All live models are arms, also those with an
+ * The pool with the weights that follow from what is known now: itself where they stay as they are. All `live` models are arms, also those with an
  * open breaker, so that what happens to one moves nobody who is on another; `rest_weight` shares out its users among the others. Of more than
  * `mostArms` those that succeed most often are.
  */
-export function weighPool(pool: BanditPool, models: Iterable<Model>, states: ReadonlyMap<string, ModelState>, now_ms: number): BanditPool {
-  const known = [...models]
-    .filter((model) => isLive(model) && isWanted(pool, model))
+export function weighPool(pool: BanditPool, live: readonly Model[], states: ReadonlyMap<string, ModelState>, now_ms: number): BanditPool {
+  const known = live
+    .filter((model) => isWanted(pool, model))
     .map(({ model_id }) => states.get(model_id) ?? newState(model_id, now_ms))
     .filter(({ forced }) => forced !== 'open')
     .map((state) => ({ ...state, evidence: nowOf(state, now_ms) }))

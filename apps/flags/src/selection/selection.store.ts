@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
+import { type Model } from '#contracts/registry.js';
 import { type BanditPool, type BreakerState, breakersView, poolsView } from '#contracts/selection.js';
-import { type Breaker, type BreakerSettings, envoySettings, peerRates } from '#evaluation/selection/breaker.js';
+import { type BreakerSettings, envoySettings, peerRates } from '#evaluation/selection/breaker.js';
 import { Outbox } from '#runtime/outbox.js';
 import { FlagsConfig } from '../flags.config.js';
 import { breakerOf, type Counters, type ModelState, newState, stepModel } from './model-state.js';
@@ -10,7 +11,6 @@ import { isNew, weighPool } from './pool.js';
 import { BanditPoolEntity, ModelStateEntity } from './selection.entity.js';
 import { type Turn } from './turn.store.js';
 
-const saveChunk = 1_000;
 /** Weights are looked at each so many ticks, and where a breaker changes. */
 const weighEvery = 5;
 /** A count fades within a minute: what was last counted longer ago is none to compare with. */
@@ -54,8 +54,7 @@ export class SelectionStore {
       isWeighed ||= after.breaker.state !== state.breaker.state;
       if (after.revision !== state.revision) told.push(after);
     }
-    for (let from = 0; from < changed.length; from += saveChunk)
-      await manager.upsert(ModelStateEntity, changed.slice(from, from + saveChunk), ['model_id']);
+    await saveStates(manager, changed);
     // Gateways hear of the weights of the rest before of an opening, and of a closing before these are gone: users are moved once.
     await this.tell(manager, told, (state) => state === 'closed');
     await this.stepPools(manager, states, now_ms, isWeighed);
@@ -63,7 +62,7 @@ export class SelectionStore {
   }
 
   private async tell(manager: EntityManager, states: readonly ModelState[], isMeant: (state: BreakerState) => boolean): Promise<void> {
-    for (const state of states) if (isMeant(state.breaker.state)) await this.outbox.put(manager, breakersView, breakerOf(state));
+    await this.outbox.put(manager, breakersView, ...states.filter(({ breaker }) => isMeant(breaker.state)).map(breakerOf));
   }
 
   private async stepPools(
@@ -74,47 +73,38 @@ export class SelectionStore {
   ): Promise<void> {
     const pools = await manager.find(BanditPoolEntity, { lock: { mode: 'pessimistic_write' } });
     if (pools.length === 0 || (!isWeighed && !pools.some(isNew))) return;
-    const known = await this.withIdle(manager, states);
+    const live = this.models.live();
+    const known = await withIdle(manager, states, live);
+    const changed: BanditPoolEntity[] = [];
     for (const pool of pools) {
       if (now_ms - Date.parse(pool.used_at) > unusedMs) {
         await manager.delete(BanditPoolEntity, { pool_id: pool.pool_id });
         await this.outbox.remove(manager, poolsView, pool.pool_id);
         continue;
       }
-      const after = weighPool(pool, this.models.all(), known, now_ms);
-      if (after === pool) continue;
-      await manager.save(BanditPoolEntity, { ...pool, ...after });
-      await this.outbox.put(manager, poolsView, poolOf({ ...pool, ...after }));
+      const after = weighPool(pool, live, known, now_ms);
+      if (after !== pool) changed.push({ ...pool, ...after });
     }
-  }
-
-  /** With those of live models that were not counted lately. */
-  private async withIdle(manager: EntityManager, states: ReadonlyMap<string, ModelState>): Promise<ReadonlyMap<string, ModelState>> {
-    const idle = this.models.live().filter(({ model_id }) => !states.has(model_id));
-    if (idle.length === 0) return states;
-    const found = await manager.findBy(ModelStateEntity, { model_id: In(idle.map(({ model_id }) => model_id)) });
-    return new Map([...states, ...found.map((state): [string, ModelState] => [state.model_id, state])]);
+    if (changed.length) await manager.upsert(BanditPoolEntity, changed, ['pool_id']);
+    await this.outbox.put(manager, poolsView, ...changed.map(poolOf));
   }
 
   /** The failure rates of other live models of the same sport and type. */
   private peers(states: readonly ModelState[], now_ms: number): (model_id: string) => number[] {
-    const kinds = new Map<string, Breaker[]>();
+    const kinds = new Map<string | null, { model_id: string; rate: number }[]>();
     const kindOf = (model_id: string): string | null => {
       const model = this.models.find(model_id);
       return model ? JSON.stringify([model.sport, model.model_type]) : null;
     };
     for (const { model_id, breaker } of states) {
       const kind = kindOf(model_id);
-      if (kind === null) continue;
+      const [rate] = peerRates([breaker], now_ms);
+      if (kind === null || rate === undefined) continue;
       const alike = kinds.get(kind);
-      if (alike) alike.push(breaker);
-      else kinds.set(kind, [breaker]);
+      if (alike) alike.push({ model_id, rate });
+      else kinds.set(kind, [{ model_id, rate }]);
     }
-    const own = new Map(states.map(({ model_id, breaker }) => [model_id, breaker]));
-    return (model_id) => {
-      const others = (kinds.get(kindOf(model_id) ?? '') ?? []).filter((breaker) => breaker !== own.get(model_id));
-      return peerRates(others, now_ms);
-    };
+    return (model_id) => (kinds.get(kindOf(model_id)) ?? []).filter((peer) => peer.model_id !== model_id).map(({ rate }) => rate);
   }
 }
 
@@ -138,6 +128,31 @@ async function lockStates(manager: EntityManager, model_ids: string[], now_ms: n
   if (missing.length === 0) return states;
   await insertStates(manager, missing, now_ms);
   return lock();
+}
+
+/** With those of live models that were not counted lately. */
+async function withIdle(
+  manager: EntityManager,
+  states: ReadonlyMap<string, ModelState>,
+  live: readonly Model[],
+): Promise<ReadonlyMap<string, ModelState>> {
+  const idle = live.filter(({ model_id }) => !states.has(model_id));
+  if (idle.length === 0) return states;
+  const found = await manager.findBy(ModelStateEntity, { model_id: In(idle.map(({ model_id }) => model_id)) });
+  return new Map([...states, ...found.map((state): [string, ModelState] => [state.model_id, state])]);
+}
+
+/** What a tick changes of states that it has locked: as one document, since thousands of them each second are many parameters. */
+async function saveStates(manager: EntityManager, states: readonly ModelState[]): Promise<void> {
+  if (states.length === 0) return;
+  await manager.query(
+    `UPDATE flags.model_states AS kept SET counters = new.counters, breaker = new.breaker, evidence = new.evidence,
+       expected_success = new.expected_success, revision = new.revision
+     FROM jsonb_to_recordset($1) AS new
+       (model_id text, counters jsonb, breaker jsonb, evidence jsonb, expected_success double precision, revision integer)
+     WHERE kept.model_id = new.model_id`,
+    [JSON.stringify(states)],
+  );
 }
 
 /** For models that have none yet; a state is changed only under its lock. */

@@ -116,7 +116,8 @@ function stepClosed(before: Breaker, step: Step, settings: BreakerSettings): Bre
   };
   if (seen.failures === 0) return after;
   if (after.in_row >= failuresInRow) return open(after, step, `${after.in_row} failures in a row`, settings);
-  if (after.recent.total < leastRequests) return after;
+  // Nobody's peers are compared with who is not above the least that the limit can be.
+  if (after.recent.total < leastRequests || !isSurelyAbove(after.recent, leastDifference)) return after;
   const limit = limitByPeers(step.peers());
   if (limit === null || !isSurelyAbove(after.recent, limit)) return after;
   const rate = after.recent.failures / after.recent.total;
