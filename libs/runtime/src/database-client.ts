@@ -8,6 +8,13 @@ const timedOut = 'Query read timeout';
  * handing out the connection, whose every statement then waits behind the first.
  */
 export class DatabaseClient extends pg.Client {
+  constructor(config?: string | pg.ClientConfig) {
+    super(config);
+    // A server that ends in the very moment in which it has let somebody in is heard before the pool has handed the connection over. Nobody listens
+    // then, which would end the process; whoever is given the connection hears of it by the first statement.
+    this.on('error', () => undefined);
+  }
+
   // pg declares a dozen forms of it, and all but the promise's are handled by whoever passes a callback or a query object.
   override query(...parameters: unknown[]): never {
     const span = statementSpan(parameters[0]);

@@ -86,7 +86,7 @@ async function assertVersion(runner: QueryRunner): Promise<void> {
 export async function migrate(schema: Schema, url: string): Promise<string[]> {
   const options = databaseOptions(schema, { DATABASE_URL: url, DATABASE_POOL_SIZE: 2 });
   // A migration may take long, and waiting for another replica's turn too.
-  const source = await new DataSource({ ...options, extra: {} }).initialize();
+  const source = await new DataSource({ ...options, extra: { Client: DatabaseClient } }).initialize();
   const lock = source.createQueryRunner();
   try {
     await assertVersion(lock);

@@ -3,7 +3,7 @@ import { type Evidence, expectedSuccess, posteriorOf } from './posterior.js';
 
 /** No arm gets less: what is never tried is never known to have become better. */
 export const leastShare = 0.01;
-/** More arms are not weighed: the work grows with their cube. */
+/** More arms are not weighed: the work grows with their square. */
 export const mostArms = 20;
 /** Users are moved where that is expected to make at least so much more of their inferences succeed. */
 const worthMoving = 0.002;
