@@ -22,7 +22,7 @@ beforeAll(async () => {
   server = createServer((socket) => socket.once('data', () => socket.end(Buffer.concat([authenticated, ready, ended]))));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
-  pool = new pg.Pool({ host: '127.0.0.1', port, user: 'u', database: 'd', ssl: false, Client: DatabaseClient } as pg.PoolConfig);
+  pool = new pg.Pool({ host: '127.0.0.1', port, user: 'u', database: 'd', ssl: false, Client: DatabaseClient });
 });
 afterAll(async () => {
   await pool.end();
