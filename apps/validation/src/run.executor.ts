@@ -69,7 +69,7 @@ export class RunExecutor implements OnModuleDestroy {
   }
 
   /** Whether this process takes nothing more. */
-  get isStopping(): boolean {
+  private get isStopping(): boolean {
     return this.readiness.isStopping || this.stopping !== undefined;
   }
 

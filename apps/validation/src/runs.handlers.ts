@@ -1,7 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { type CaseResult } from '#contracts/case-result.js';
 import { type CaseComparison } from '#contracts/comparison.js';
-import { AppError, raise, serviceUnavailable } from '#contracts/errors.js';
+import { AppError, raise } from '#contracts/errors.js';
 import { type Page } from '#contracts/page.js';
 import { type ModelRef } from '#contracts/registry.js';
 import {
@@ -34,7 +34,6 @@ import { regressionReport } from './regression.js';
 import { resultsPage } from './run-results.js';
 import { calledOff, RunClaims } from './run-claims.store.js';
 import { type RunEntity } from './run.entity.js';
-import { RunExecutor } from './run.executor.js';
 import { RunNotices } from './run.notices.js';
 import { RunQueue } from './run-queue.consumer.js';
 import { runNotFound, RunsStore } from './runs.store.js';
@@ -59,15 +58,16 @@ export class RunsHandlers {
     private readonly runs: RunsStore,
     private readonly claims: RunClaims,
     private readonly audit: AuditStore,
-    private readonly executor: RunExecutor,
     private readonly queue: RunQueue,
     private readonly notices: RunNotices,
   ) {}
 
-  /** A request that came before is answered with its run, whatever has become of the model since. */
+  /**
+   * A request that came before is answered with its run, whatever has become of the model since. A replica that is stopping takes it too, for
+   * another one to run.
+   */
   @Answers(startRun)
   async startRun({ model_id, test_case_ids, request }: RunStart): Promise<Run> {
-    if (this.executor.isStopping) throw serviceUnavailable('validation');
     const model = await this.known.current(model_id);
     const before = request && (await this.runs.ofRequest(request));
     if (before) return shown(before);
