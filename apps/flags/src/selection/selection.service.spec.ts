@@ -70,16 +70,14 @@ it('writes down what a tick makes of states and pools, and tells of a breaker th
   const at = new Date().toISOString();
   for (const pool_id of ['one', 'two'])
     await database.manager.insert(BanditPoolEntity, {
-      ...{
-        pool_id,
-        name: 'n',
-        sport: pool_id === 'one' ? 'NFL' : null,
-        model_type: null,
-        arms: [],
-        settled_at: at,
-        used_at: at,
-        revision: 1,
-      },
+      pool_id,
+      name: 'n',
+      sport: pool_id === 'one' ? 'NFL' : null,
+      model_type: null,
+      arms: [],
+      settled_at: at,
+      used_at: at,
+      revision: 1,
     });
 
   const counters = (failures: number) => ({ total: 40, failures, slow: 0, limit_ms: 5_000 });

@@ -52,7 +52,7 @@ it('of replicas that add to the same windows at once keeps what each has added',
 it('gives its connection one statement after the other, also of more rows than one takes', async () => {
   const now = Date.parse('2026-03-20T16:30:00Z');
   const windows = new WindowSums();
-  let [running, most] = [0, 0];
+  let [running, most, left] = [0, 0, 0];
   const count = () => {
     const tally = new Tally();
     for (let model = 0; model < 2_500; model++)
@@ -62,7 +62,7 @@ it('gives its connection one statement after the other, also of more rows than o
         most = Math.max(most, ++running);
         return manager.query<Row[]>(sql, parameters).finally(() => running--);
       };
-      windows.remember(await windows.addMinutes(query, sumsOf(tally)));
+      windows.remember(await windows.addMinutes(query, sumsOf(tally)).finally(() => (left = running)));
     });
   };
   await count();
@@ -70,4 +70,9 @@ it('gives its connection one statement after the other, also of more rows than o
   expect(most).toBe(1);
   const totals = "SELECT total::int, count(*)::int FROM metrics.model_window WHERE model_id LIKE 'many%' GROUP BY 1";
   expect(await database.query(totals)).toEqual([{ total: 2, count: 2_500 }]);
+
+  // Nothing is under way any more either where what is stored cannot be read.
+  await database.query(`UPDATE metrics.model_window SET sketch = '\\x00' WHERE model_id = 'many_0'`);
+  await expect(count()).rejects.toThrow('Not a serialised sketch');
+  expect([most, left]).toEqual([1, 0]);
 });

@@ -66,9 +66,13 @@ export class WindowSums {
       }
       const next = parts[index + 1];
       locking = next && lock(query, next);
-      const values = added(part, stored);
-      // A connection takes one statement after the other.
-      await locking;
+      let values: Buffer[];
+      try {
+        values = added(part, stored);
+      } finally {
+        // A connection takes one statement after the other, also where what is stored cannot be read.
+        await locking;
+      }
       await query(update, values);
       for (const [place, { folded }] of stored.entries()) if (folded) late.push(part[place]!.sum);
     }
